@@ -39,9 +39,9 @@ class Weather:
 WEATHERS = {
     "clear": Weather(0.38, 0.0, 1.0, 0.0009, 0.0, 1.0, 0.25),
     "cloudy": Weather(0.8, 0.6, 0.25, 0.002, 0.05, 0.95, 0.7),
-    "fog": Weather(0.0, 0.9, 0.0, 0.034, 0.2, 1.0, 1.2),
-    "rain": Weather(1.0, 0.85, 0.0, 0.005, 0.75, 0.62, 0.8),
-    "snow": Weather(0.9, 0.85, 0.05, 0.009, 0.1, 1.0, 1.4),
+    "fog": Weather(0.0, 0.9, 0.0, 0.034, 0.2, 1.0, 0.85),
+    "rain": Weather(1.0, 0.85, 0.0, 0.004, 0.85, 0.84, 0.75),
+    "snow": Weather(0.9, 0.85, 0.05, 0.009, 0.1, 1.0, 1.2),
 }
 
 # height of the sun (1 at noon, 0 at sunrise): colour of the zenith, the horizon, the shade and the sun
@@ -87,9 +87,9 @@ def take(scene: Scene, moment: Moment) -> Array:
     sky = _sky(scene, moment, light, weather, rng)
     frame = cv2.add(frame, cv2.multiply(sky, cv2.merge([scene.gap] * 3), scale=1 / 256))
     frame = cv2.add(frame, sparks)
-    frame = _mirror(scene, frame, weather)
     frame = _haze(scene, frame, light, weather)
     frame = _bloom(scene, frame, sparks, light, weather)
+    frame = _mirror(scene, frame, weather)
     if moment.weather == "rain":
         _rain(frame, light, rng)
     if moment.weather == "snow":
@@ -346,8 +346,8 @@ def _expose(scene: Scene, frame: Array, light: _Light, rng: np.random.Generator)
     if camera.blurred:
         frame = cv2.GaussianBlur(frame, (0, 0), camera.width / 180)
     taste = generator(camera.seed + 1)
-    night_gain = float(taste.uniform(0.8, 1.6))
-    tint = taste.uniform(0.94, 1.06, 3)
+    night_gain = float(taste.uniform(0.9, 1.8))
+    tint = taste.uniform(0.96, 1.04, 3)
     gain = (1 + (night_gain - 1) * light.night) * float(rng.uniform(0.8, 1.2))
     levels = np.arange(256)[:, None] * gain * tint
     levels = np.where(levels > 200, 200 + (levels - 200) * 0.45, levels)  # a soft shoulder
@@ -355,9 +355,10 @@ def _expose(scene: Scene, frame: Array, light: _Light, rng: np.random.Generator)
     frame = cv2.multiply(frame, _corners(width, height), scale=1 / 256)
     y, x = (int(value) for value in rng.integers(0, 1024 - max(width, height), 2))
     noise = _grain()[y : y + height, x : x + width]
-    strength = 0.35 + 0.5 * light.night
+    strength = (0.3 + 0.35 * light.night) * (0.3 if camera.blurred else 1.0)  # it smooths, too
     table = np.rint(32 + (np.arange(256) - 64.0) * strength * float(rng.uniform(0.5, 1.0))).clip(0, 64)
-    frame = cv2.subtract(cv2.add(frame, cv2.LUT(noise, table.astype(np.uint8))), (32, 32, 32, 0))
+    noise = cv2.LUT(noise, table.astype(np.uint8))
+    frame = cv2.subtract(cv2.add(frame, noise), np.full_like(frame, 32))
     dx, dy = (int(value) for value in rng.integers(0, 2 * MARGIN + 1, 2))
     return np.ascontiguousarray(frame[dy : dy + camera.height, dx : dx + camera.width])
 
