@@ -1,0 +1,69 @@
+"""Evenlight: a folder of labelled images -> compared and tracked classifiers and a report.
+
+    snakemake --cores 8                                  the data set that params.yaml names
+    snakemake --cores 8 --config dataset=day_night       another one
+
+The rules lie in workflow/rules/ in pipeline order, the logic in src/evenlight/, every setting in params.yaml.
+"""
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from evenlight import params
+from evenlight.errors import UserError
+
+min_version("9.25")
+
+try:
+    # before `configfile:`, which reports broken YAML without a line number
+    params.read("params.yaml")
+except UserError as problem:
+    raise WorkflowError(str(problem)) from None
+
+
+configfile: "params.yaml"
+
+
+try:
+    # in place: defaults are filled in and `--config` values checked like the file's own
+    config.update(params.check("params.yaml", config))
+except UserError as problem:
+    raise WorkflowError(str(problem)) from None
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/explain.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/track.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    """Everything: the published report and, unless switched off, the tracked runs."""
+    input:
+        collect("results/{dataset}/published.ok", dataset=DATASET),
+        branch(
+            lookup("tracking/enabled", within=config),
+            then=collect(
+                "results/{dataset}/provenance/tracking.json", dataset=DATASET
+            ),
+            otherwise=[],
+        ),
+    default_target: True
+    localrule: True
+
+
+onsuccess:
+    print(f"Finished. Open reports/{DATASET}/index.html")
+
+
+onerror:
+    print(
+        "The run stopped; the failed step's log is printed above and kept under logs/."
+    )

@@ -1,0 +1,285 @@
+"""`evenlight <stage>`: one thin sub-command per stage. Arguments only; stages live in `evenlight.stages`.
+
+Every sub-command imports what it needs when it runs, so that a feature job never pays for torch.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evenlight import runtime
+from evenlight.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A folder of labelled images in; fair, explained and reproducible classifiers out. The stages below are run"
+    " by `snakemake --cores 8` and can be used by hand.",
+)
+
+_WORKFLOW, _TOOLS = "Stages of the workflow", "Tools"
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise typer.BadParameter(f"not JSON: {problem}") from None
+
+
+Json = Annotated[Any, typer.Option(parser=_json, metavar="JSON")]
+PathOption = Annotated[Path, typer.Option()]
+Cores = Annotated[int, typer.Option(min=1, max=256)]
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def scan(*, folder: PathOption, shard: str = "0000", shards: int = 1, table: PathOption) -> None:
+    """Read, check and hash the files of one shard of a raw folder."""
+    from evenlight.stages import scan as stage
+
+    stage.scan(folder, shard, shards, table)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def gather(
+    shard: list[Path],
+    *,
+    metadata: PathOption,
+    dataset: Json,
+    split: Json,
+    ignored: int = 0,
+    max_quarantine: float = 1.0,
+    manifest: PathOption,
+    classes: PathOption,
+    summary: PathOption,
+) -> None:
+    """Join scanned shards and metadata.csv into the manifest: labels, splits, groups, counts."""
+    from evenlight.stages import gather as stage
+
+    stage.gather(shard, metadata, dataset, split, ignored, max_quarantine, manifest, classes, summary)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def standardize(*, folder: PathOption, shard: PathOption, options: Json, array: PathOption) -> None:
+    """Bring the usable images of one shard to one size and colour space."""
+    from evenlight.stages import standardize as stage
+
+    stage.standardize(folder, shard, options, array)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def features(
+    family: Annotated[str, typer.Argument(help="such as hog")] = "",
+    images: Path = Path(),
+    shard: Path = Path(),
+    color: str = "rgb",
+    options: Json = "{}",
+    table: Path = Path(),
+    list_all: Annotated[
+        bool, typer.Option("--list", help="print all families with options and columns")
+    ] = False,
+) -> None:
+    """Compute one feature family over one shard, or list all families."""
+    if list_all:
+        from evenlight.stages.list_features import describe_families
+
+        typer.echo(describe_families())
+        return
+    from evenlight.stages import features as stage
+
+    stage.extract(family, images, shard, color, options, table)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def train(
+    name: str,
+    *,
+    options: Json,
+    families: Json = "[]",
+    standardize: Json,
+    seed: int = 0,
+    manifest: PathOption,
+    classes: PathOption,
+    features: Path = Path(),
+    images: Path = Path(),
+    folder: PathOption,
+) -> None:
+    """Train one model: a classical one on feature tables, a network on standardized images."""
+    if options["kind"] == "cnn":
+        from evenlight.stages import train_network as network_stage
+
+        network_stage.train(name, options, standardize, seed, manifest, classes, images, folder)
+    else:
+        from evenlight.stages import train as stage
+
+        stage.train(name, options, families, standardize, seed, manifest, classes, features, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def predict(
+    model: Path, *, manifest: PathOption, features: PathOption, images: PathOption, table: PathOption
+) -> None:
+    """Score every usable image of every split with one model."""
+    from evenlight.stages import predict as stage
+
+    stage.predict(model, manifest, features, images, table)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def evaluate(
+    model: Path,
+    *,
+    manifest: PathOption,
+    images: PathOption,
+    source: Json = "null",
+    settings: Json,
+    folder: PathOption,
+) -> None:
+    """Numbers with intervals, confusion, misclassified images; by split, class and group."""
+    from evenlight.stages import evaluate as stage
+
+    stage.evaluate(model, manifest, images, source, settings, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def plot_history(history: Path, picture: Path) -> None:
+    """Draw the learning curves of a network."""
+    from evenlight.stages import evaluate as stage
+
+    stage.plot_history(history, picture)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def summarize(folder: Path, *, models: PathOption, name: Annotated[list[str], typer.Option()]) -> None:
+    """Gather all models' numbers into one file, and rank them."""
+    from evenlight.stages import evaluate as stage
+
+    stage.summarize(folder, {model: models / model for model in name}, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def embed(
+    *,
+    manifest: PathOption,
+    classes: PathOption,
+    settings: Json,
+    folder: PathOption,
+    features: Path = Path(),
+    families: Json = "[]",
+    images: Path = Path(),
+    model: Annotated[
+        Path | None, typer.Option(help="a network; without it the feature table is shown")
+    ] = None,
+) -> None:
+    """Draw PCA and t-SNE pictures of a feature table or of a network's last layer."""
+    from evenlight.stages import embed as stage
+
+    if model is None:
+        stage.embed_features(manifest, classes, features, families, settings, folder)
+    else:
+        stage.embed_network(manifest, classes, images, model, settings, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def report(
+    dataset: str,
+    *,
+    params: Json,
+    version: Json,
+    manifest_folder: PathOption,
+    images: PathOption,
+    results: PathOption,
+    page: PathOption,
+) -> None:
+    """Write the page that people open."""
+    from evenlight.stages import report as stage
+
+    stage.report(dataset, params, version, manifest_folder, images, results, page)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def publish(results: Path, *, manifest: PathOption, params: Json, folder: PathOption) -> None:
+    """Copy the small summaries to reports/, where people, git and DVC read them."""
+    from evenlight.stages import publish as stage
+
+    stage.publish(results, manifest, params, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def track(
+    dataset: str,
+    *,
+    params: Json,
+    failed_attempts: int = 0,
+    root: Path = Path(),
+    record: PathOption,
+) -> None:
+    """Log the results to MLflow: one parent run, one child per model, no duplicates."""
+    from evenlight.stages import track as stage
+
+    stage.track(dataset, params, failed_attempts, root, record)
+
+
+@app.command(rich_help_panel=_TOOLS)
+def get(name: str, root: Path = Path()) -> None:
+    """Download a known public data set into data/raw/ and verify it."""
+    from evenlight import download
+
+    download.get(name, root)
+
+
+@app.command(rich_help_panel=_TOOLS)
+def example_data(
+    folder: Annotated[Path, typer.Argument()] = Path("data/raw/scenes"),
+    images: Annotated[int, typer.Option(min=50)] = 1200,
+    seed: int = 0,
+    cores: Cores = 1,
+) -> None:
+    """Render the example street scenes, with their known flaws (ABOUT.md)."""
+    from evenlight.stages import example_data as stage
+
+    stage.render(folder, images, seed, cores)
+
+
+@app.command(rich_help_panel=_TOOLS)
+def ui(root: Path = Path(), port: int = 5000) -> None:
+    """Open MLflow on this machine and print where the leaderboard is."""
+    from evenlight import params
+    from evenlight.ui import serve
+
+    settings = params.check(root / "params.yaml")
+    serve(root, settings["tracking"]["uri"], port, settings["dataset"])
+
+
+@app.command(rich_help_panel=_TOOLS)
+def check(file: Path = Path("params.yaml")) -> None:
+    """Check params.yaml and say everything that is wrong at once."""
+    from evenlight import params
+
+    params.check(file)
+    typer.echo(f"{file}: fine")
+
+
+@app.command(rich_help_panel=_TOOLS)
+def schema() -> None:
+    """Print the JSON schema of params.yaml, for editors."""
+    from evenlight import params
+
+    typer.echo(params.json_schema(), nl=False)
+
+
+def main() -> None:
+    """Run a sub-command; a user's mistake is one sentence on standard error and exit status 1."""
+    runtime.fix_environment()
+    try:
+        app()
+    except UserError as problem:
+        print(f"evenlight: {problem}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("evenlight: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,137 @@
+"""What lies in a raw folder: names, sizes and times, without opening a file. Light enough for the Snakefile.
+
+Files are visited in the order of their path's bytes. A file's shard is a stable hash of its path modulo a power of
+two, so that adding an image touches one shard.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from evenlight.errors import UserError
+
+FILES_PER_SHARD = 2500
+
+_JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattributes", ".gitkeep"}
+_JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", ".git", ".dvc"}
+_JUNK_SUFFIXES = (".crdownload", ".part", ".tmp")
+# at the top of a data set people keep its papers beside the class folders
+_PAPERS = ("metadata.csv", "readme", "license", "about", "attribution", "citation")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file found: path relative to the folder (surrogate-escaped, with `/`), size in bytes, time in ns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a raw folder in path order, and how many junk files were passed over."""
+
+    folder: Path
+    files: tuple[File, ...]
+    ignored: int
+
+    @cached_property
+    def shard_count(self) -> int:
+        """A power of two: the smallest that leaves at most FILES_PER_SHARD files per shard on average."""
+        count = 1
+        while len(self.files) > count * FILES_PER_SHARD:
+            count *= 2
+        return count
+
+    @cached_property
+    def shards(self) -> dict[str, tuple[File, ...]]:
+        """Files by shard name (`0000`, `0001`, ...), empty shards included."""
+        shards: dict[str, list[File]] = {f"{number:04d}": [] for number in range(self.shard_count)}
+        for file in self.files:
+            shards[shard_of(file.path, self.shard_count)].append(file)
+        return {name: tuple(files) for name, files in shards.items()}
+
+    def fingerprint(self, shard: str) -> str:
+        """Changes when a file of the shard is added, removed, renamed or written to."""
+        digest = hashlib.sha256()
+        for file in self.shards[shard]:
+            digest.update(os.fsencode(file.path) + f"\0{file.size}\0{file.mtime_ns}\0".encode())
+        return digest.hexdigest()[:16]
+
+
+def shard_of(path: str, shard_count: int) -> str:
+    """Name of the shard that a file belongs to."""
+    digest = hashlib.sha256(os.fsencode(path)).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % shard_count:04d}"
+
+
+def list_folder(folder: Path) -> Listing:
+    """List a raw folder.
+
+    Raises:
+        UserError: the folder is missing, can't be read or holds no file.
+    """
+    folder = Path(folder)
+    advice = f"Put images into {folder}/<class>/, or run `dvc pull` when the data is versioned with DVC"
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder. {advice}.")
+    found: list[File] = []
+    ignored = 0
+    for entry, path in _walk(str(folder), ""):
+        if _is_junk(path):
+            ignored += 1
+            continue
+        facts = entry.stat(follow_symlinks=False)
+        found.append(File(path, facts.st_size, facts.st_mtime_ns))
+    if not found:
+        raise UserError(f"{folder}: no images. {advice}.")
+    found.sort(key=lambda file: os.fsencode(file.path))
+    return Listing(folder, tuple(found), ignored)
+
+
+def _walk(folder: str, prefix: str) -> Iterator[tuple[os.DirEntry, str]]:
+    """Everything below `folder` that is not a folder; links to folders are not followed but yielded."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as problem:
+        raise UserError(f"{folder!r}: can't list this folder ({problem.strerror}); check its permissions") from None
+    for entry in entries:
+        path = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, path + "/")
+        else:
+            yield entry, path
+
+
+def _is_junk(path: str) -> bool:
+    *folders, name = path.split("/")
+    if not folders and name.lower().startswith(_PAPERS):
+        return True
+    if name in _JUNK_NAMES or name.startswith("._") or name.endswith(_JUNK_SUFFIXES):
+        return True
+    return not _JUNK_FOLDERS.isdisjoint(folders)
+
+
+def path_to_text(path: str) -> str:
+    r"""A path as text that any file format holds: bytes that are not UTF-8 become `\xNN`, a backslash `\\`."""
+    doubled = os.fsencode(path).replace(b"\\", b"\\\\")
+    return doubled.decode("utf-8", "backslashreplace")
+
+
+def text_to_path(text: str) -> str:
+    r"""The inverse of `path_to_text`."""
+    parts = text.split("\\\\")
+    restored = [_unescape(part) for part in parts]
+    return os.fsdecode(b"\\".join(restored))
+
+
+def _unescape(part: str) -> bytes:
+    head, *pieces = part.split("\\x")
+    raw = head.encode("utf-8")
+    for piece in pieces:
+        raw += bytes.fromhex(piece[:2]) + piece[2:].encode("utf-8")
+    return raw

@@ -1,0 +1,105 @@
+"""Model files without pickle: skops for classical models and model.json for what every model needs to know.
+
+Files hold no time, address or path, so the same model gives the same bytes.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evenlight.errors import UserError
+from evenlight.storage import read_json, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+
+# fixed: what a file asks for itself must never be trusted
+TRUSTED_TYPES = ["sklearn.tree._tree.Tree", "evenlight.models.threshold.ThresholdRule"]
+
+CLASSICAL_FILE = "model.skops"
+DESCRIPTION_FILE = "model.json"
+
+_VERSIONS = {"classical": ("numpy", "scikit-learn", "skops"), "cnn": ("numpy", "torch", "safetensors")}
+
+
+def family_of(kind: str) -> str:
+    """`cnn` or `classical`."""
+    return "cnn" if kind == "cnn" else "classical"
+
+
+def describe(name: str, options: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+    """Content of model.json (docs/output.md), with the versions of the packages that made the model."""
+    versions = {package: version(package) for package in _VERSIONS[family_of(options["kind"])]}
+    return {"name": name, "kind": options["kind"], "options": dict(options), "versions": versions, **facts}
+
+
+def save_classical(folder: Path, estimator: "ClassifierMixin", description: Mapping[str, Any]) -> None:
+    """Write model.skops and model.json."""
+    import skops.io
+
+    write_bytes(folder / CLASSICAL_FILE, canonical_skops(skops.io.dumps(estimator)))
+    write_json(folder / DESCRIPTION_FILE, description)
+
+
+def load_classical(folder: Path) -> "ClassifierMixin":
+    """Read model.skops; only types on our list are built.
+
+    Raises:
+        UserError: missing, damaged, or it asks for another type.
+    """
+    import skops.io
+
+    file = folder / CLASSICAL_FILE
+    try:
+        return skops.io.loads(file.read_bytes(), trusted=TRUSTED_TYPES)
+    except Exception as problem:  # skops raises many types on damaged and on hostile files
+        raise UserError(f"{file}: not a model that can be read safely ({problem})") from None
+
+
+def load_description(folder: Path) -> dict[str, Any]:
+    """Read model.json."""
+    return read_json(folder / DESCRIPTION_FILE)
+
+
+def canonical_skops(data: bytes) -> bytes:
+    """The same skops archive without object addresses and times: equal models give equal bytes.
+
+    skops names members after `id()` and stamps them with the clock. Ids are numbered by first appearance in the
+    schema, members are named after running numbers and stored sorted with a fixed date.
+    """
+    source = zipfile.ZipFile(io.BytesIO(data))
+    schema = json.loads(source.read("schema.json"))
+    ids: dict[Any, int] = {}
+    files: dict[str, str] = {}
+
+    def renumber(node: Any) -> None:
+        if isinstance(node, dict):
+            if "__id__" in node:
+                node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+            if isinstance(node.get("file"), str):
+                suffix = Path(node["file"]).suffix
+                node["file"] = files.setdefault(node["file"], f"{len(files) + 1:06d}{suffix}")
+            for value in node.values():
+                renumber(value)
+        elif isinstance(node, list):
+            for value in node:
+                renumber(value)
+
+    renumber(schema)
+    members = {new: source.read(old) for old, new in files.items()}
+    unused = set(source.namelist()) - set(files) - {"schema.json"}
+    if unused:
+        raise ValueError(f"skops archive with members that its schema does not name: {sorted(unused)}")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
+        everything = {"schema.json": json.dumps(schema, sort_keys=True).encode(), **dict(sorted(members.items()))}
+        for name, content in everything.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, content)
+    return buffer.getvalue()

@@ -1,0 +1,88 @@
+"""Stage `embed`: PCA and t-SNE pictures of a feature table or of a network's last layer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evenlight.dataset import load_features, load_images, usable_rows
+from evenlight.explain.embeddings import Projection, project, sample_rows
+from evenlight.report import charts
+from evenlight.storage import read_json, write_bytes, write_json, write_table
+
+
+def embed_features(
+    manifest: Path, classes: Path, features: Path, families: list[str], settings: dict[str, Any], folder: Path
+) -> None:
+    """Pictures of the joined feature table."""
+    rows = _sample(manifest, settings)
+    values, columns = load_features(rows, features, families)
+    _write("features", f"Features: {', '.join(families)}", rows, read_json(classes), values, columns, settings, folder)
+
+
+def embed_network(manifest: Path, classes: Path, images: Path, model: Path, settings: dict[str, Any], folder: Path) -> None:
+    """Pictures of the activations before the network's last linear layer."""
+    from evenlight.models.artifacts import load_description
+    from evenlight.models.network_artifacts import load_network
+    from evenlight.models.training import prepare_torch, run_network
+
+    rows = _sample(manifest, settings)
+    description = load_description(model)
+    prepare_torch(description["seed"])
+    _, values = run_network(load_network(model), load_images(rows, images))
+    columns = [f"last_layer_{number:03d}" for number in range(values.shape[1])]
+    name = description["name"]
+    _write(name, f"Last layer of {name}", rows, read_json(classes), values, columns, settings, folder)
+
+
+def _sample(manifest: Path, settings: dict[str, Any]) -> pd.DataFrame:
+    rows = usable_rows(manifest)
+    return rows.iloc[sample_rows(len(rows), settings["maximum"], settings["seed"])].reset_index(drop=True)
+
+
+def _write(
+    space: str,
+    title: str,
+    rows: pd.DataFrame,
+    classes: list[str],
+    values: np.ndarray,
+    columns: list[str],
+    settings: dict[str, Any],
+    folder: Path,
+) -> None:
+    projection = project(values.astype(np.float64), rows["label_index"].to_numpy(), settings["perplexity"], settings["seed"])
+    table = pd.DataFrame({"path": rows["path"], "split": rows["split"], "label": rows["label"]})
+    for name, points in (("pca", projection.pca), ("tsne", projection.tsne)):
+        table[f"{name}_x"], table[f"{name}_y"] = points[:, 0], points[:, 1]
+        subtitle = _subtitle(name, projection, len(rows))
+        picture = charts.scatter_picture(
+            points[:, 0],
+            points[:, 1],
+            rows["label"].tolist(),
+            rows["split"].tolist(),
+            classes,
+            f"{title} ({'PCA' if name == 'pca' else 't-SNE'})",
+            subtitle,
+        )
+        write_bytes(folder / f"{space}_{name}.png", picture)
+    write_table(folder / f"{space}.parquet", table)
+    facts = {
+        "space": space,
+        "n": len(rows),
+        "columns": len(columns),
+        "pca_variance": [round(share, 4) for share in projection.pca_variance],
+        "trustworthiness": round(projection.trustworthiness, 4),
+        "knn_accuracy": round(projection.knn_accuracy, 4),
+    }
+    write_json(folder / f"{space}.json", facts)
+
+
+def _subtitle(name: str, projection: Projection, count: int) -> str:
+    if name == "pca":
+        first, second = projection.pca_variance
+        return f"{count:,} images; the axes hold {first:.0%} and {second:.0%} of the variance"
+    return (
+        f"{count:,} images; trustworthiness {projection.trustworthiness:.2f},"
+        f" 5-nearest-neighbour accuracy {projection.knn_accuracy:.2f}"
+    )

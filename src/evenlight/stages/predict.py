@@ -1,0 +1,55 @@
+"""Stage `predict`: a model's scores for every usable image of every split."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evenlight.dataset import load_features, load_images, usable_rows
+from evenlight.errors import UserError
+from evenlight.models import artifacts, classical
+from evenlight.storage import file_sha256, write_table
+
+
+def predict(model: Path, manifest: Path, features: Path, images: Path, table: Path) -> None:
+    """Write predictions.parquet, shard by shard.
+
+    Raises:
+        UserError: the model was trained on another state of the data.
+    """
+    description = artifacts.load_description(model)
+    if description["data_hash"] != file_sha256(manifest):
+        raise UserError(f"{model}: trained on another state of the data than {manifest}; run `snakemake --cores 8`")
+    rows = usable_rows(manifest)
+    classes = description["classes"]
+    scores = np.empty((len(rows), len(classes)), dtype=np.float32)
+    if artifacts.family_of(description["kind"]) == "cnn":
+        from evenlight.models.network_artifacts import load_network
+        from evenlight.models.training import prepare_torch, run_network
+
+        prepare_torch(description["seed"])
+        network = load_network(model)
+        for here in _shards(rows):
+            logits, _ = run_network(network, load_images(rows.iloc[here], images))
+            scores[here] = classical.softmax(logits)
+    else:
+        estimator = artifacts.load_classical(model)
+        temperature = description["fit"].get("temperature", 1.0)
+        for here in _shards(rows):
+            values, columns = load_features(rows.iloc[here], features, description["families"])
+            chosen = [columns.index(column) for column in description["columns"]]
+            raw = classical.raw_scores(estimator, values[:, chosen], len(classes))
+            scores[here] = classical.softmax(raw / temperature)
+    write_table(table, _prediction_table(rows, classes, scores))
+
+
+def _shards(rows: pd.DataFrame) -> list[np.ndarray]:
+    """Positions of every shard's rows: memory is bounded by a shard."""
+    shards = rows["shard"].to_numpy(dtype=object)
+    return [np.flatnonzero(shards == shard) for shard in sorted(set(shards))]
+
+
+def _prediction_table(rows: pd.DataFrame, classes: list[str], scores: np.ndarray) -> pd.DataFrame:
+    predicted = pd.Series(np.array(classes, dtype=object)[scores.argmax(axis=1)], dtype="str")
+    columns = {"path": rows["path"], "split": rows["split"], "true_label": rows["label"], "predicted_label": predicted}
+    return pd.DataFrame(columns | {f"score_{name}": scores[:, code] for code, name in enumerate(classes)})

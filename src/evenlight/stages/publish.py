@@ -1,0 +1,40 @@
+"""Stage `publish`: the small summaries -> reports/<dataset>/, which people commit and DVC compares.
+
+reports/ is a side effect on purpose: a file that git tracks must never be a declared output (docs/decisions.md).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from evenlight.decode import REASONS
+from evenlight.storage import read_json, read_table, write_bytes, write_csv, write_json
+
+
+def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path) -> None:
+    """Copy page, metrics, tables, pictures and settings; remove what an earlier run published and this one lacks."""
+    best = read_json(results / "best.json")
+    copies = {
+        "index.html": results / "index.html",
+        "metrics.json": results / "metrics.json",
+        "tables/leaderboard.csv": results / "leaderboard.csv",
+        "tables/confusion.csv": results / "confusion.csv",
+        "tables/history.csv": results / "history.csv",
+        "pictures/confusion.png": results / best["model"] / "confusion.png",
+        "pictures/tsne.png": results / "embeddings" / "features_tsne.png",
+    }
+    for name, source in copies.items():
+        if source.exists():
+            write_bytes(folder / name, source.read_bytes())
+        else:
+            (folder / name).unlink(missing_ok=True)
+    rows = read_table(manifest)
+    bad = rows[rows["verdict"] == "quarantined"]
+    write_csv(
+        folder / "tables" / "quarantine.csv",
+        ["path", "reason", "meaning", "detail"],
+        [
+            [row.path, row.reason, REASONS[str(row.reason)], row.detail]
+            for row in bad[["path", "reason", "detail"]].itertuples(index=False)
+        ],
+    )
+    write_json(folder / "params.json", params)

@@ -1,0 +1,45 @@
+"""Stage `report`: everything of one data set on one page."""
+
+from pathlib import Path
+from typing import Any
+
+from evenlight.report.page import write_page
+from evenlight.storage import to_json
+
+
+def report(
+    dataset: str,
+    params: dict[str, Any],
+    version: dict[str, Any],
+    manifest_folder: Path,
+    images: Path,
+    results: Path,
+    page: Path,
+) -> None:
+    """Write index.html from the files of `results`.
+
+    Args:
+        dataset: name.
+        params: the resolved settings that made the results.
+        version: package name -> version, for the method section.
+        manifest_folder: with manifest.parquet and summary.json.
+        images: folder of the standardized arrays, for thumbnails.
+        results: results/<dataset>.
+        page: file to write.
+    """
+    spaces = ["features", *params["models"]]
+    embeddings = [results / "embeddings" / f"{space}.json" for space in spaces]
+    write_page(
+        dataset=dataset,
+        standardized=images,
+        manifest=manifest_folder / "manifest.parquet",
+        summary=manifest_folder / "summary.json",
+        params_json=to_json(params),
+        model_folders=[results / name for name in params["models"]],
+        leaderboard=results / "leaderboard.csv",
+        best=results / "best.json",
+        # a space is there when the settings ask for it; Snakemake names the same files as inputs
+        embeddings=[file for file in embeddings if file.exists()] if params["embed"] else [],
+        code_version=version,
+        page=page,
+    )

@@ -1,0 +1,98 @@
+"""What all rules share: the raw folder's listing, names, wildcards and small input functions.
+
+Needs: a checked `config`. Makes: no file, except that the example data is rendered where it is missing.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from evenlight import runtime
+from evenlight.listing import list_folder
+from evenlight.models.classical import families_of
+from evenlight.sources import sources
+
+# jobs find `evenlight` also when snakemake was called without activating its environment
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+# jobs start with the settings that equal bytes depend on
+os.environ.update(runtime.ENVIRONMENT)
+
+DATASET = config["dataset"]
+SETTINGS = config["datasets"][DATASET]
+RAW = Path(SETTINGS["folder"] or f"data/raw/{DATASET}")
+
+try:
+    if DATASET == "scenes" and not SETTINGS["folder"] and not RAW.exists():
+        # the number of shards must be known at parse time, so a rule would come too late
+        from evenlight.stages import example_data
+
+        example_data.render(RAW, images=1200, seed=0, cores=1)
+    LISTING = list_folder(RAW)
+except UserError as problem:
+    raise WorkflowError(str(problem)) from None
+
+SHARDS = sorted(LISTING.shards)
+FEATURES = list(config["features"])
+MODELS = list(config["models"])
+NETWORKS = [name for name in MODELS if config["models"][name]["kind"] == "cnn"]
+CLASSICAL = [name for name in MODELS if name not in NETWORKS]
+
+
+wildcard_constraints:
+    dataset=DATASET,
+    shard="[0-9]{4}",
+    feature="|".join(FEATURES),
+    model="|".join(MODELS),
+
+
+def as_json(value):
+    """Sorted, so that reordering keys in params.yaml reruns nothing."""
+    return json.dumps(value, sort_keys=True)
+
+
+def feature_shards(families):
+    """Tables of these families, all shards."""
+    return [
+        f"data/features/{DATASET}/{family}/{shard}.parquet"
+        for family in families
+        for shard in SHARDS
+    ]
+
+
+def image_shards():
+    """Standardized arrays, all shards."""
+    return [f"data/standardized/{DATASET}/{shard}.npy" for shard in SHARDS]
+
+
+def model_inputs(model):
+    """What a model sees: arrays for a network, its families' tables for a classical one."""
+    if model in NETWORKS:
+        return image_shards()
+    return feature_shards(families_of(config["models"][model], FEATURES))
+
+
+def model_file(model):
+    """The file that holds a model."""
+    return f"models/{DATASET}/{model}/model.{'safetensors' if model in NETWORKS else 'skops'}"
+
+
+def embeddings():
+    """Spaces to draw: the feature table and every network's last layer; none without `embed:`."""
+    return ["features", *NETWORKS] if config["embed"] else []
+
+
+def lock_hash():
+    """Changes with the version of any dependency: models and pages are remade."""
+    return hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest()[:16]
+
+
+def failed_attempts(dataset):
+    """Number of attempts that found no server: a new failure changes it, so the next run tries again."""
+    try:
+        record = Path(f"results/{dataset}/provenance/tracking.json").read_text()
+        return json.loads(record)["failed_attempts"]
+    except (OSError, ValueError, KeyError):
+        return 0

@@ -1,0 +1,102 @@
+"""Feature tables and arrays -> trained models and their predictions.
+
+Needs: data/manifest/, data/features/, data/standardized/. Makes: models/<dataset>/<model>/.
+Usual steps: one training job and one prediction job per model.
+"""
+
+
+rule train_classical:
+    """Fit one classical model on the training images' features."""
+    input:
+        tables=lambda wildcards: model_inputs(wildcards.model),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        classes="data/manifest/{dataset}/classes.json",
+        code=sources("evenlight.stages.train"),
+    output:
+        model=ensure("models/{dataset}/{model}/model.skops", non_empty=True),
+        description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
+    wildcard_constraints:
+        model="|".join(CLASSICAL) or "(?!)",
+    log:
+        "logs/train_classical/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/train_classical/{dataset}/{model}.tsv"
+    threads: 1
+    params:
+        options=lambda wildcards: as_json(config["models"][wildcards.model]),
+        families=as_json(sorted(FEATURES)),
+        standardize=as_json(config["standardize"]),
+        seed=config["seed"],
+        features="data/features/{dataset}",
+        folder="models/{dataset}/{model}",
+        lock=lock_hash(),
+    message:
+        "Fitting {wildcards.model} on {wildcards.dataset}"
+    shell:
+        "evenlight train {wildcards.model} --options {params.options:q}"
+        " --families {params.families:q} --standardize {params.standardize:q}"
+        " --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --features {params.features:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule train_network:
+    """Train one network on the standardized training images."""
+    input:
+        images=image_shards(),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        classes="data/manifest/{dataset}/classes.json",
+        code=sources("evenlight.stages.train_network"),
+    output:
+        model=ensure("models/{dataset}/{model}/model.safetensors", non_empty=True),
+        description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
+        history=ensure("models/{dataset}/{model}/history.csv", non_empty=True),
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "(?!)",
+    log:
+        "logs/train_network/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/train_network/{dataset}/{model}.tsv"
+    threads: 1
+    # first in line: it takes longest, and everything else fits beside it
+    priority: 10
+    params:
+        options=lambda wildcards: as_json(config["models"][wildcards.model]),
+        standardize=as_json(config["standardize"]),
+        seed=config["seed"],
+        images="data/standardized/{dataset}",
+        folder="models/{dataset}/{model}",
+        lock=lock_hash(),
+    message:
+        "Training the network {wildcards.model} on {wildcards.dataset}"
+    shell:
+        "evenlight train {wildcards.model} --options {params.options:q}"
+        " --standardize {params.standardize:q} --seed {params.seed}"
+        " --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --images {params.images:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule predict:
+    """Score every usable image of every split."""
+    input:
+        model=lambda wildcards: model_file(wildcards.model),
+        description="models/{dataset}/{model}/model.json",
+        data=lambda wildcards: model_inputs(wildcards.model),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.predict"),
+    output:
+        table=ensure("models/{dataset}/{model}/predictions.parquet", non_empty=True),
+    log:
+        "logs/predict/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/predict/{dataset}/{model}.tsv"
+    threads: 1
+    params:
+        folder="models/{dataset}/{model}",
+        features="data/features/{dataset}",
+        images="data/standardized/{dataset}",
+    message:
+        "Predicting {wildcards.dataset} with {wildcards.model}"
+    shell:
+        "evenlight predict {params.folder:q} --manifest {input.manifest:q}"
+        " --features {params.features:q} --images {params.images:q}"
+        " --table {output.table:q} > {log:q} 2>&1"

@@ -1,0 +1,82 @@
+"""Results -> the page that people open, and its copy under reports/.
+
+Needs: results/<dataset>/. Makes: results/<dataset>/index.html, published.ok and, beside the declared outputs,
+reports/<dataset>/ (why beside them: docs/decisions.md, "reports/ is never a declared output").
+"""
+
+
+rule write_report:
+    """One HTML page with everything, readable without a network."""
+    input:
+        metrics=collect("results/{{dataset}}/{model}/metrics.json", model=MODELS),
+        misclassified=collect(
+            "results/{{dataset}}/{model}/misclassified.csv", model=MODELS
+        ),
+        histories=collect("results/{{dataset}}/{model}/history.png", model=NETWORKS),
+        embeddings=collect(
+            "results/{{dataset}}/embeddings/{space}.json", space=embeddings()
+        ),
+        leaderboard="results/{dataset}/leaderboard.csv",
+        best="results/{dataset}/best.json",
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        summary="data/manifest/{dataset}/summary.json",
+        images=image_shards(),
+        templates=[str(file) for file in sorted(Path("src/evenlight/report/templates").iterdir())],
+        code=sources("evenlight.stages.report"),
+    output:
+        page=report(
+            "results/{dataset}/index.html",
+            caption="../report/page.rst",
+            category="Report",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "report"},
+        ),
+    log:
+        "logs/write_report/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/write_report/{dataset}.tsv"
+    threads: 1
+    params:
+        settings=as_json(config),
+        version=as_json({"evenlight": version("evenlight"), "requirements.lock": lock_hash()}),
+        manifest_folder="data/manifest/{dataset}",
+        images="data/standardized/{dataset}",
+        results="results/{dataset}",
+    message:
+        "Writing the report of {wildcards.dataset}"
+    shell:
+        "evenlight report {wildcards.dataset} --params {params.settings:q}"
+        " --version {params.version:q} --manifest-folder {params.manifest_folder:q}"
+        " --images {params.images:q} --results {params.results:q}"
+        " --page {output.page:q} > {log:q} 2>&1"
+
+
+rule publish:
+    """Copy the small summaries to reports/, where people, git and DVC read them."""
+    input:
+        page="results/{dataset}/index.html",
+        metrics="results/{dataset}/metrics.json",
+        leaderboard="results/{dataset}/leaderboard.csv",
+        best="results/{dataset}/best.json",
+        confusion="results/{dataset}/confusion.csv",
+        history="results/{dataset}/history.csv",
+        pictures=collect("results/{{dataset}}/{model}/confusion.png", model=MODELS),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.publish"),
+    output:
+        stamp=touch("results/{dataset}/published.ok"),
+    log:
+        "logs/publish/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/publish/{dataset}.tsv"
+    threads: 1
+    localrule: True
+    params:
+        settings=as_json(config),
+        results="results/{dataset}",
+        folder="reports/{dataset}",
+    message:
+        "Publishing to reports/{wildcards.dataset}"
+    shell:
+        "evenlight publish {params.results:q} --manifest {input.manifest:q}"
+        " --params {params.settings:q} --folder {params.folder:q} > {log:q} 2>&1"
