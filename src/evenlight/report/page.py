@@ -141,7 +141,7 @@ def build_page(inputs: PageInputs) -> str:
         axis=Axis.around([m.test.get("accuracy") for m in inputs.models] + [_baseline(inputs.models)]),
         baseline=_baseline(inputs.models),
         rules=rules,
-        confidence=f"{100 * rules.confidence:g} %",
+        confidence=f"{100 * rules.confidence:g}\N{NO-BREAK SPACE}%",
         reasons=REASONS,
         quarantined=inputs.quarantined[:_ROWS],
         quarantined_total=len(inputs.quarantined),
@@ -238,7 +238,7 @@ def _ends(measure: Any) -> list[float]:
 
 
 def _percent(value: float | None) -> str:
-    return "undefined" if value is None else f"{100 * value:.1f} %"
+    return "undefined" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _decimal(value: float | None) -> str:

@@ -85,7 +85,7 @@ def _files(summary: Mapping[str, Any]) -> list[Finding]:
         return [Finding(FINE, f"All {found:,} files found could be used.", "files")]
     reasons = sorted(summary["reasons"].items(), key=lambda item: (-item[1], item[0]))
     listed = _listed([f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons], 5)
-    sentence = f"{bad:,} of {found:,} files ({_share(bad, found)}) could not be used: {listed}."
+    sentence = f"{bad:,} of {found:,} files ({_percent(bad / found)}) could not be used: {listed}."
     return [Finding(LOOK, sentence, "files")]
 
 
@@ -97,7 +97,10 @@ def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
         low, high = accuracy.get("low"), accuracy.get("high")
         if baseline is None or low is None or high is None or low > baseline:
             continue
-        name, says = visible_text(model.name), f"the majority baseline ({100 * baseline:.1f} %)"
+        name, says = (
+            visible_text(model.name),
+            f"the majority baseline ({_percent(baseline)})",
+        )
         if high < baseline:
             sentence = f"{name} is worse than {says}: {_rate(accuracy, rules)}."
             found.append(Finding(LOOK, sentence, "models"))
@@ -141,7 +144,7 @@ def _attribute(best: "Model", attribute: str, cells: Mapping[str, Any], rules: R
     accuracy = cells[value]["accuracy"]
     sentence = (
         f"{name} “{visible_text(value)}”: {visible_text(best.name)} is right on {_rate(accuracy, rules)} "
-        f"of {cells[value]['n']:,} test images, against {100 * overall['value']:.1f} % overall. "
+        f"of {cells[value]['n']:,} test images, against {_percent(overall['value'])} overall. "
     )
     if state == LOOK:
         alike = sum(item[0] == LOOK for item in judged) - 1
@@ -176,14 +179,14 @@ def _others(models: "Sequence[Model]", best: "Model") -> list[Finding]:
 
 def _rate(measure: Mapping[str, Any], rules: Rules) -> str:
     low, high = measure.get("low"), measure.get("high")
-    middle = f"{100 * measure['value']:.1f} %"
+    middle = _percent(measure["value"])
     if low is None or high is None:
         return middle
-    return f"{middle} ({100 * rules.confidence:g} % interval {100 * low:.1f} to {100 * high:.1f})"
+    return f"{middle} ({_percent(rules.confidence, 'g')} interval {100 * low:.1f} to {100 * high:.1f})"
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %"
+def _percent(share: float, form: str = ".1f") -> str:
+    return f"{100 * share:{form}}\N{NO-BREAK SPACE}%"
 
 
 def _listed(names: Sequence[str], limit: int) -> str:

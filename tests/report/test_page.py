@@ -1,0 +1,216 @@
+"""The page as a reader or an attacker meets it: read by an HTML parser, from a results tree on disk."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from fake_results import FakeResults
+
+from evenlight import storage
+from evenlight.errors import UserError
+from evenlight.report.page import Axis, write_page
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """Tags, attributes and visible text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html, self.tags, self.attributes, self.words = html, [], [], []
+        self.feed(html)
+        self.text = " ".join(" ".join(self.words).replace("\xa0", " ").split())
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def values(self, tag: str, attribute: str) -> list[str]:
+        return [value for t, name, value in self.attributes if (t, name) == (tag, attribute)]
+
+
+def made(results: FakeResults, **changes: object) -> Page:
+    arguments = results.write() | changes
+    write_page(**arguments)
+    return Page(arguments["page"].read_text(encoding="utf-8"))
+
+
+def hostile(root: Path) -> FakeResults:
+    return FakeResults(
+        root,
+        classes=sorted(["007", "NA", SCRIPT, "a\"b'c", "=cmd", "$x$"]),
+        groups={SCRIPT: [SCRIPT, "NA"], "camera": ["-1", "\u202egpj.exe"]},
+        names={i: f"{SCRIPT}/\n\"'{{{{7*7}}}}{i}.jpg" for i in range(150)},
+        quarantined=[("a\nb\"'<img src=x onerror=alert(1)>.jpg", "corrupt", SCRIPT)],
+        gallery=100,
+    )
+
+
+def test_hostile_names_are_text_only(tmp_path):
+    page = made(hostile(tmp_path))
+    assert not {"script", "iframe", "object", "link", "form", "base"} & set(page.tags)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert all(source.startswith("data:image/webp;base64,") for source in page.values("img", "src"))
+    assert SCRIPT in page.text
+    assert r"a\nb\"'<img src=x onerror=alert(1)>.jpg".replace('\\"', '"') in page.text
+    assert r"\u202egpj.exe" in page.text
+    assert "\u202e" not in page.html
+    assert "{{7*7}}" in page.text
+
+
+def test_labels_stay_as_they_are(tmp_path):
+    page = made(hostile(tmp_path))
+    headers = set(re.findall(r'<th scope="row"><bdi>(.*?)</bdi>', page.html))
+    assert {"007", "NA", "=cmd", "$x$"} <= headers
+    wrong = set(re.findall(r"<b><bdi>(.*?)</bdi> → ", page.html))
+    assert "=cmd" in wrong  # the CSV has it as '=cmd
+    assert "&#39;=cmd" not in wrong
+
+
+def test_no_network_and_no_script_is_allowed(tmp_path):
+    page = made(FakeResults(tmp_path))
+    policy = next(v for v in page.values("meta", "content") if "default-src" in v)
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    assert "script-src" not in policy
+    assert not re.search(r"https?://|url\(|@import|srcset", page.html)
+    assert all(target.startswith("#") for target in page.values("a", "href"))
+    anchors = {value for _, name, value in page.attributes if name == "id"}
+    assert {target[1:] for target in page.values("a", "href")} <= anchors
+
+
+def test_counts_add_up_and_the_best_model_is_named(tmp_path):
+    bad = [(f"day/{i}.jpg", "truncated", "") for i in range(3)] + [("x.txt", "not_an_image", "text")]
+    results = FakeResults(tmp_path, quarantined=bad, groups={"weather": ["clear", "fog"]})
+    page = made(results)
+    assert "404 files found = 400 used + 4 quarantined." in page.text
+    assert "4 of 404 files (1.0 %) could not be used: 3 truncated and 1 not an image." in page.text
+    assert "The best model by validation accuracy is rbf_svm ." in page.text
+    test = storage.read_json(tmp_path / "rbf_svm" / "metrics.json")["splits"]["test"]
+    right = sum(test["confusion"][k][k] for k in range(2))
+    assert f"Right on {right} of {test['n']} test images." in page.text
+    interval = f"{100 * test['accuracy']['low']:.1f} to {100 * test['accuracy']['high']:.1f}"
+    assert (
+        f"{100 * right / test['n']:.1f} % of {test['n']} test images (95 % interval {interval})" in page.text
+    )
+    assert "always saying the most frequent class is right on 50.0 %" in page.text
+    order = re.findall(r'<th scope="row"><a href="#model-\d"><bdi>(.*?)</bdi>', page.html)
+    assert order == ["rbf_svm", "cnn_small", "threshold"]
+    assert re.findall(r'<details class="model" id="(.*?)"( open)?>', page.html) == [
+        ("model-1", " open"),
+        ("model-2", ""),
+        ("model-3", ""),
+    ]
+
+
+def test_undefined_is_never_zero(tmp_path):
+    page = made(FakeResults(tmp_path, classes=["a", "b", "c"], classes_without_test=(1,)))
+    row = re.search(r'<th scope="row"><bdi>b</bdi></th><td class="n">0</td>(.*?)</tr>', page.html, re.S)
+    assert row is not None
+    assert row.group(1).count("undefined</span>") >= 2
+    assert "0.0" not in row.group(1).split("</td>")[0]
+    assert "No test image of b: nothing can be said" in page.text
+
+
+def test_without_test_images_nothing_is_claimed(tmp_path):
+    page = made(FakeResults(tmp_path, classes_without_test=(0, 1)))
+    assert "There is no test image, so how good it is on new images is unknown." in page.text
+    assert "undefined" in page.text
+
+
+def test_equal_inputs_give_equal_bytes(tmp_path):
+    pages = [made(hostile(tmp_path / name)).html for name in ("one", "a much longer folder name")]
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize("gallery", [5, 200])
+def test_gallery_says_how_many_more(tmp_path, gallery):
+    results = FakeResults(tmp_path, images=1000, gallery=gallery, wrong={"only": 0.9})
+    page = made(results)
+    wrong = storage.read_json(tmp_path / "only" / "metrics.json")["splits"]["test"]["confusion"]
+    total = wrong[0][1] + wrong[1][0]
+    assert page.html.count('loading="lazy"') == gallery
+    assert f"{gallery} of {total}; all of them are in only/misclassified.csv" in page.text
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"images": 60_000, "gallery": 200, "wrong": {f"m{i}": 0.05 + 0.05 * i for i in range(8)}},
+        {"images": 5_000, "classes": [f"a class with a long name {i}" for i in range(100)]},
+        {"images": 3_000, "classes": [f"class {i}" for i in range(500)]},
+        {"quarantined": [(f"{'deep folder/' * 10}{i}.jpg", "corrupt", "bad CRC") for i in range(20_000)]},
+        {"images": 6_000, "groups": {"patient": [f"patient {i}" for i in range(2_000)]}},
+    ],
+    ids=["60,000 images", "100 classes", "500 classes", "20,000 broken files", "2,000 patients"],
+)
+def test_page_stays_under_five_megabytes(tmp_path, size):
+    page = made(FakeResults(tmp_path, **size))
+    assert len(page.html.encode()) < 5_000_000
+    assert "rbf_svm" in page.text or "m0" in page.text
+
+
+def test_gray_arrays_have_thumbnails(tmp_path):
+    assert made(FakeResults(tmp_path, color="gray")).html.count('loading="lazy"') > 0
+
+
+def test_missing_file_is_one_sentence(tmp_path):
+    arguments = FakeResults(tmp_path).write()
+    (tmp_path / "leaderboard.csv").unlink()
+    with pytest.raises(UserError, match=r"leaderboard\.csv"):
+        write_page(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("measures", "low", "high"),
+    [
+        ([{"value": 0.93, "low": 0.88, "high": 0.96}, 0.5], 0.5, 1.0),
+        ([{"value": 1.0, "low": 0.97, "high": 1.0}], 0.96, 1.0),
+        ([{"value": None, "low": None, "high": None}, None], 0.0, 1.0),
+        ([0.0], 0.0, 0.02),
+    ],
+)
+def test_axis_holds_all_measures(measures, low, high):
+    axis = Axis.around(measures)
+    assert axis.low == pytest.approx(low)
+    assert axis.high == pytest.approx(high)
+    assert axis.at(axis.low) == "0.00%"
+    assert axis.at(axis.high) == "100.00%"
+    assert axis.ticks[-1] == pytest.approx(axis.high)
+
+
+def test_text_on_every_shade_can_be_read():
+    """WCAG AA: contrast of at least 4.5 for small text, in light and in dark."""
+    style = (Path(__file__).parents[2] / "src/evenlight/report/templates/style.css").read_text(
+        encoding="utf-8"
+    )
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", part))
+        for part in style.split("(prefers-color-scheme: dark)")[:2]
+    )
+    for palette in (light, dark):
+        pairs = [("h-low", f"h{k}") for k in range(1, 6)] + [("h-high", f"h{k}") for k in range(6, 10)]
+        pairs += [(name, f"{name}-bg") for name in ("look", "few", "note", "fine")]
+        pairs += [
+            ("muted", "paper"),
+            ("muted", "panel"),
+            ("muted", "soft"),
+            ("ink", "paper"),
+            ("link", "paper"),
+        ]
+        for text, back in pairs:
+            assert _contrast(palette[text], palette[back]) >= 4.5, (text, back)
+
+
+def _contrast(one: str, other: str) -> float:
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
