@@ -4,59 +4,83 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from evenlight.example_frames import SUNRISE, SUNSET
-from evenlight.example_plan import COPY_KINDS, LABELS, Flaws, Frame, Plan
+from evenlight.example_plan import LABELS, Flaws, Frame, Plan
 
 
 def about(whole: Plan, flaws: Flaws) -> str:
     """The page as Markdown."""
-    files = len(whole.frames)
-    rows = sum(frame.row for frame in whole.frames)
-    column, value, label, share = flaws.confound
-    foggy = [frame for frame in whole.frames if frame.row and frame.moment.weather == value]
-    rare = sum(frame.row and frame.moment.weather == flaws.rare_group[1] for frame in whole.frames)
-    parts = [
-        f"""# Scenes: a rendered example data set
+    return "\n".join(
+        [_making(whole), *_contents(whole, flaws), *_groups(whole, flaws), *_files(whole, flaws)]
+    )
 
-{files} street scenes in two classes, `day` and `night`. All of it is synthetic: `evenlight.example_data` draws it
-with OpenCV and numpy; no photo, person, place or number plate is real. Written by
+
+def _making(whole: Plan) -> str:
+    return f"""# Scenes: a rendered example data set
+
+{len(whole.frames)} street scenes in two classes, `day` and `night`. All of it is synthetic:
+`evenlight.example_data` draws it with OpenCV and numpy; no photo, person or place is real. Written by
 `render(folder, images={whole.images}, seed={whole.seed})`; the same call writes the same bytes.
 
 ## How it is made
-- Each camera looks at one street of its own: a small world in metres (houses, road, trees, lamps, boats) painted in
-  perspective into layers of colour, distance, sunlight, gloss and snow.
-- Each frame puts a moment on that street: hour, weather, sun or moon, clouds, lit windows, traffic, rain, snow, fog,
-  and then the camera: exposure, tint, noise, a few pixels of shake, JPEG or PNG.
-- The class follows the sun: `day` from sunrise ({_clock(SUNRISE)}) to sunset ({_clock(SUNSET)}), `night` otherwise, with a gap
-  of 24 minutes on either side of both. One frame in six is close to sunrise or sunset. So some days are
-  darker than some nights: lamps, snow and fog make nights bright, rain and dusk make days dark.
+- Each camera looks at one street of its own: a small world in metres (houses, road, trees, lamps, boats)
+  painted in perspective into layers of colour, distance, sunlight, gloss and snow.
+- Each frame puts a moment on that street: hour, weather, sun or moon, clouds, lit windows, traffic, rain,
+  snow, fog, and then the camera: exposure, tint, noise, a few pixels of shake, JPEG or PNG.
+- The class follows the sun: `day` from sunrise ({_clock(SUNRISE)}) to sunset ({_clock(SUNSET)}), `night` from
+  24 minutes after sunset to 24 minutes before sunrise. One frame in six is close to that border. So some days
+  are darker than some nights: lamps, snow and fog make nights bright, rain and dusk make days dark.
+"""
 
-## What it holds
+
+def _contents(whole: Plan, flaws: Flaws) -> list[str]:
+    files, broken = len(whole.frames), len(flaws.broken)
+    rows = sum(frame.row for frame in whole.frames)
+    labels = [(label, sum(frame.label == label for frame in whole.frames)) for label in LABELS]
+    return [
+        f"""## What it holds
 `<class>/<camera>_<number>.<extension>`, and `metadata.csv` with `path`, `camera`, `weather`, `district`.
-{files} files: {files - len(flaws.broken)} images and {len(flaws.broken)} broken files; {rows} rows in `metadata.csv`. The tables count files by class folder,
-broken ones included.
+{files} files: {files - broken} images and {broken} broken files; {rows} rows in `metadata.csv`.
+The tables count all files, broken ones included, by class folder.
 """,
-        _counts(whole.frames, "class", lambda frame: frame.label),
+        _table(["class", "files"], labels),
         _counts(whole.frames, "weather", lambda frame: frame.moment.weather),
         _counts(whole.frames, "district", lambda frame: whole.cameras[frame.camera].district),
         _cameras(whole),
+    ]
+
+
+def _groups(whole: Plan, flaws: Flaws) -> list[str]:
+    """The flaws of groups and cameras."""
+    weathers = Counter(frame.moment.weather for frame in whole.frames if frame.row)
+    column, value, label, share = flaws.confound
+    rare_column, rare_value = flaws.rare_group
+    return [
         f"""## Planted flaws
 ### An imbalanced group
-`{flaws.rare_group[0]}` = `{flaws.rare_group[1]}`: {rare} of {rows} rows ({100 * flaws.rare_share:.1f} %).
+`{rare_column}` = `{rare_value}`: {100 * flaws.rare_share:.1f} % of the {weathers.total()} rows.
 
 ### A class that hangs on a group
-`{column}` = `{value}`: {100 * share:.1f} % of its {len(foggy)} rows are `{label}`.
+`{column}` = `{value}`: {100 * share:.1f} % of its {weathers[value]} rows are `{label}`.
 
 ### A blurred camera
 `{flaws.blurred_camera}` is out of focus in all its frames.
+"""
+    ]
+
+
+def _files(whole: Plan, flaws: Flaws) -> list[str]:
+    """The flaws of single files."""
+    done = {frame.path: frame.copy for frame in whole.frames if frame.copy}
+    return [
+        f"""### Near-duplicates
+{len(flaws.near_duplicates)} pairs. The copy bears another camera's name, so that a split by camera can
+tear the pair apart; it has its original's class and weather, and its own camera's district.
+Frames of one camera in similar light are alike anyway, so a copy may also resemble a few more frames of its
+original's camera.
 """,
-        f"### Near-duplicates\n{len(flaws.near_duplicates)} pairs. The copy bears another camera's name, so a split by camera can tear "
-        "the pair apart. It has the weather of its original.\n",
         _table(
             ["original", "copy", "what was done"],
-            [
-                (original, copy, COPY_KINDS[number % len(COPY_KINDS)])
-                for number, (original, copy) in enumerate(flaws.near_duplicates)
-            ],
+            [(original, copy, done[copy]) for original, copy in flaws.near_duplicates],
         ),
         f"### Wrong labels\n{len(flaws.wrong_labels)} files lie in the wrong class folder.\n",
         _table(["file", "it shows"], sorted(flaws.wrong_labels.items())),
@@ -69,7 +93,6 @@ broken ones included.
             ],
         ),
     ]
-    return "\n".join(parts)
 
 
 def _clock(hour: float) -> str:

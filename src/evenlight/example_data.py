@@ -1,8 +1,8 @@
 """The embedded example data: rendered street scenes by day and night, with known flaws and biases.
 
-`render` writes the set, `flaws` says what is wrong with it; both follow `example_plan`. Fog is nearly always night,
-snow is rare, one camera is out of focus, some files are near-duplicates, wrongly labelled or broken: later stages
-must find all that, and `ABOUT.md` beside the images lists it.
+`render` writes the set, `flaws` says what is wrong with it; both follow `example_plan`. Fog is nearly always
+night, snow is rare, one camera is out of focus, some files are near-duplicates, wrongly labelled or broken:
+later stages must find all that, and `ABOUT.md` beside the images lists it.
 """
 
 import io
@@ -24,7 +24,7 @@ from evenlight.errors import UserError
 from evenlight.example_about import about
 from evenlight.example_frames import take
 from evenlight.example_paint import Array, generator
-from evenlight.example_plan import COPY_KINDS, LABELS, Flaws, Frame, Plan, flaws, plan
+from evenlight.example_plan import LABELS, Flaws, Frame, Plan, flaws, plan
 from evenlight.example_scenes import Camera, build_scene
 from evenlight.storage import write_csv, write_text
 
@@ -32,10 +32,9 @@ __all__ = ["Flaws", "flaws", "render"]
 
 
 class _Copy(NamedTuple):
-    """A near-duplicate to write when its original is drawn."""
+    """A near-duplicate to write when its original is drawn, with the JPEG quality of its camera."""
 
     frame: Frame
-    kind: str
     quality: int
 
 
@@ -54,10 +53,12 @@ def render(
     processes: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Write the example data into `folder`, whole or not at all: `images` files, `metadata.csv` and `ABOUT.md`.
+    """Write the example data into `folder`, whole or not at all.
 
-    The bytes are a function of `images` and `seed` alone. Memory does not grow with the number of images but for
-    a few hundred bytes each. `progress` is told the number of files written so far, after each camera.
+    `images` files in class folders, broken ones included, and `metadata.csv` and `ABOUT.md`. The bytes are a
+    function of `images` and `seed` alone. Memory does not grow with the number of images but for some hundred
+    bytes each. `progress` is told the number of files written so far, after each camera. With several
+    processes the workers are spawned: a script must call this under `if __name__ == "__main__"`.
 
     Raises:
         UserError: the folder is not empty, can't be written, or `images` is too small.
@@ -111,11 +112,10 @@ def _jobs(folder: Path, whole: Plan) -> Iterator[_Job]:
     copies: dict[int, _Copy] = {}
     by_camera: list[list[int]] = [[] for _ in whole.cameras]
     for number, frame in enumerate(whole.frames):
-        if frame.original == number:
+        if not frame.copy:
             by_camera[frame.camera].append(number)
         else:
-            kind = COPY_KINDS[len(copies) % len(COPY_KINDS)]
-            copies[frame.original] = _Copy(frame, kind, whole.cameras[frame.camera].quality)
+            copies[frame.original] = _Copy(frame, whole.cameras[frame.camera].quality)
     for camera, numbers in zip(whole.cameras, by_camera, strict=True):
         yield _Job(folder, camera, [(whole.frames[number], copies.get(number)) for number in numbers])
 
@@ -145,7 +145,7 @@ def _write_camera(job: _Job) -> int:
         _write(job.folder, frame, _encode(frame, picture, job.camera.quality))
         written += 1
         if copy:
-            again, quality = _alter(picture, copy.kind, copy.quality)
+            again, quality = _alter(picture, copy.frame.copy, copy.quality)
             _write(job.folder, copy.frame, _encode(copy.frame, again, quality))
             written += 1
     return written

@@ -164,7 +164,7 @@ def _sky(scene: Scene, moment: Moment, light: _Light, weather: Weather, rng: np.
         glare = np.clip(light.sun * 1.7 + 12, 0, 255) * clearness
         for radius, share in ((1.1, 0.35), (0.35, 0.6), (0.07, 1.0)):
             colour = tuple(int(value * share) for value in glare)
-            add_glow(sky, (x, y), (width * radius, width * radius * 0.8), colour)  # type: ignore[arg-type]
+            add_glow(sky, (x, y), (width * radius, width * radius * 0.8), colour)
     elif clearness > 0.2:
         y = scene.view.y * float(rng.uniform(0.12, 0.6))
         add_glow(sky, (x, y), (width * 0.25, width * 0.25), (34, 36, 40))
@@ -247,6 +247,8 @@ def _car_lamps(scene: Scene, beams: Array, sparks: Array, x: float, z: float, aw
 
 def _windows(scene: Scene, light: _Light, hour: float, rng: np.random.Generator) -> Array:
     """Lit windows: many in the evening, few late at night, some on dark mornings; shops stay lit longer."""
+    if light.night == 0:
+        return np.zeros((*scene.panes.shape, 3), np.uint8)
     awake = 0.5 if 16 <= hour < 22.5 else 0.32 if 5 <= hour < 10 or hour >= 22.5 else 0.1
     number = len(scene.shops)
     lit = rng.random(number) < np.where(scene.shops, 0.8, awake)
@@ -254,7 +256,7 @@ def _windows(scene: Scene, light: _Light, hour: float, rng: np.random.Generator)
     colours = tones[rng.integers(0, len(tones), number)] * rng.uniform(0.35, 1.0, number)[:, None]
     colours = (colours * lit[:, None] * light.night * 0.8).astype(np.uint8)
     colours[0] = 0
-    return cv2.blur(colours[scene.panes], (2, 2))
+    return cv2.blur(np.take(colours, scene.panes, axis=0), (2, 2))
 
 
 def _mirror(scene: Scene, frame: Array, weather: Weather) -> Array:
@@ -301,8 +303,8 @@ def _bloom(scene: Scene, frame: Array, sparks: Array, light: _Light, weather: We
         wide = lamp.radius * 9 * spread
         halo = tuple(int(value * 0.4 * near) for value in scene.lamp_light)
         core = tuple(int(value * near) for value in (255, 240, 214))
-        add_glow(frame, (lamp.x, lamp.y), (wide, wide), halo)  # type: ignore[arg-type]
-        add_glow(frame, (lamp.x, lamp.y), (lamp.radius * 2.4, lamp.radius * 1.8), core)  # type: ignore[arg-type]
+        add_glow(frame, (lamp.x, lamp.y), (wide, wide), halo)
+        add_glow(frame, (lamp.x, lamp.y), (lamp.radius * 2.4, lamp.radius * 1.8), core)
     return frame
 
 

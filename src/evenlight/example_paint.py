@@ -63,7 +63,7 @@ def depth_metres() -> Array:
 
 
 def smooth_noise(seed: int, size: int, coarsest: int) -> Array:
-    """Cloud-like noise that tiles, uint8 (size, size), 0..255; its first octave has `coarsest` cells per side."""
+    """Cloud-like noise that tiles: uint8 (size, size), 0..255; `coarsest` cells per side to begin with."""
     rng = generator(seed)
     total = np.zeros((size, size), np.int32)
     cells, weight = coarsest, 128
@@ -99,7 +99,7 @@ def _falloff() -> Array:
 _FALLOFF = _falloff()  # light around a lamp: 255 in the middle, 0 at the rim
 
 
-def add_glow(image: Array, centre: Point, radii: tuple[float, float], light: int | Colour) -> None:
+def add_glow(image: Array, centre: Point, radii: tuple[float, float], light: int | Sequence[int]) -> None:
     """Add a soft ellipse of light to a uint8 image, (H, W) with an int, (H, W, 3) with a colour."""
     height, width = image.shape[:2]
     left, top = round(centre[0] - radii[0]), round(centre[1] - radii[1])

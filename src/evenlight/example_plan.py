@@ -1,7 +1,7 @@
-"""What the example data holds, file by file, before anything is drawn: cameras, moments, and the planted flaws.
+"""What the example data holds, file by file, before anything is drawn.
 
-Everything is a pure function of (images, seed). The counts are quotas dealt out by one shuffle, not chances, so that
-the flaws are exact at any size.
+Cameras, moments and planted flaws are a pure function of (images, seed). The counts are quotas dealt out by
+one shuffle, not chances, so that the flaws are exact at any size.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,6 @@ BROKEN_KINDS = {
     "header of a JPEG only": "jpg",
     "header of a PDF only": "jpg",
 }
-# what was done to the near-duplicate number n: the kind n modulo 3
 COPY_KINDS = ("brightened", "saved again at quality 60", "scaled to 85 %")
 
 
@@ -59,6 +58,7 @@ class Frame:
     true_label: str  # what the picture shows
     broken: str  # kind of damage, "" for a good file
     original: int  # index of the frame that this one repeats; its own index for all but near-duplicates
+    copy: str  # what was done to that frame's picture, one of COPY_KINDS, "" for all but near-duplicates
     row: bool  # whether metadata.csv names it
 
 
@@ -80,7 +80,7 @@ class Flaws:
         blurred_camera: the camera that is out of focus.
         rare_group: metadata column and value of the imbalanced group.
         rare_share: its share of the rows of metadata.csv.
-        confound: metadata column, value, class folder, and the share of that class among the rows with that value.
+        confound: metadata column, value, class folder, and that class's share of the rows with the value.
         near_duplicates: (original, copy), always from different cameras.
         wrong_labels: path to the class that the picture really shows.
         broken: path to what is wrong with the file.
@@ -114,6 +114,7 @@ def plan(images: int, seed: int) -> Plan:
     owners = [number * len(cameras) // images for number in range(images)]
     cells = _cells(images, rng)
     roles = _deal(owners, cells, cameras, rng)
+    copy_kinds = {number: COPY_KINDS[place % len(COPY_KINDS)] for place, number in enumerate(roles.copies)}
     seeds = [seed_for(seed, "frame", str(images), str(number)) for number in range(images)]
     frames = []
     for number, owner in enumerate(owners):
@@ -140,6 +141,7 @@ def plan(images: int, seed: int) -> Plan:
                 true_label=true_label,
                 broken=broken,
                 original=original,
+                copy=copy_kinds.get(number, ""),
                 row=number not in roles.without_row,
             )
         )
@@ -260,9 +262,7 @@ def flaws(images: int = 1200, seed: int = 0) -> Flaws:
         rare_share=sum(frame.moment.weather == _RARE[1] for frame in rows) / len(rows),
         confound=(*_CONFOUNDED, sum(frame.label == _CONFOUNDED[2] for frame in foggy) / len(foggy)),
         near_duplicates=[
-            (whole.frames[frame.original].path, frame.path)
-            for number, frame in enumerate(whole.frames)
-            if frame.original != number
+            (whole.frames[frame.original].path, frame.path) for frame in whole.frames if frame.copy
         ],
         wrong_labels={
             frame.path: frame.true_label for frame in whole.frames if frame.label != frame.true_label
