@@ -32,7 +32,7 @@ MLFLOW_ENVIRONMENT = {  # read by mlflow when it is imported; a user's own setti
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-_SQLITE = "sqlite:///"
+SQLITE = "sqlite:///"
 
 
 def tracking_root(root: Path) -> Path:
@@ -55,8 +55,8 @@ def resolve_uri(uri: str, root: Path) -> str:
     A relative SQLite file belongs to `tracking_root(root)`.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or uri
-    if uri.startswith(_SQLITE):
-        return _SQLITE + os.path.normpath(tracking_root(root) / uri.removeprefix(_SQLITE))
+    if uri.startswith(SQLITE):
+        return SQLITE + os.path.normpath(tracking_root(root) / uri.removeprefix(SQLITE))
     return uri
 
 
@@ -168,8 +168,8 @@ def store_problem(uri: str) -> str | None:
 
     Takes `PROBE_SECONDS` at most.
     """
-    if uri.startswith(_SQLITE):
-        return _sqlite_problem(Path(uri.removeprefix(_SQLITE)))
+    if uri.startswith(SQLITE):
+        return _sqlite_problem(Path(uri.removeprefix(SQLITE)))
     if not uri.startswith(("http://", "https://")):
         return "only sqlite:///file.db, http:// and https:// are supported"
     answer: list[str | None] = []
@@ -228,8 +228,8 @@ def _send(
 
         from evenlight.tracking_store import find_experiment, send_result
 
-        if uri.startswith(_SQLITE):
-            create_database(Path(uri.removeprefix(_SQLITE)))
+        if uri.startswith(SQLITE):
+            create_database(Path(uri.removeprefix(SQLITE)))
         client = MlflowClient(uri)
         experiment_id = find_experiment(client, dataset, _artifact_location(uri, root, dataset))
         parent_id, ids = send_result(client, experiment_id, parent, children, tags, page)
@@ -239,10 +239,10 @@ def _send(
 @contextlib.contextmanager
 def _only_writer(uri: str) -> Iterator[None]:
     """One process at a time may look for runs and create them, or make the database, in a local store."""
-    if not uri.startswith(_SQLITE):
+    if not uri.startswith(SQLITE):
         yield
         return
-    database = Path(uri.removeprefix(_SQLITE))
+    database = Path(uri.removeprefix(SQLITE))
     database.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{database}.lock", "a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -261,12 +261,12 @@ def create_database(database: Path) -> None:
     from mlflow import MlflowClient
 
     with atomic_path(database) as temporary:
-        MlflowClient(f"{_SQLITE}{temporary}").search_experiments(max_results=1)  # makes the tables
+        MlflowClient(f"{SQLITE}{temporary}").search_experiments(max_results=1)  # makes the tables
 
 
 def _artifact_location(uri: str, root: Path, dataset: str) -> str | None:
     """Files of a local store lie in `mlruns/` of the repository; a server knows where its own are."""
-    return (tracking_root(root) / "mlruns" / safe_name(dataset)).as_uri() if uri.startswith(_SQLITE) else None
+    return (tracking_root(root) / "mlruns" / safe_name(dataset)).as_uri() if uri.startswith(SQLITE) else None
 
 
 def without_password(uri: str) -> str:

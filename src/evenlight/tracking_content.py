@@ -90,7 +90,7 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
 def relevant_params(params: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """The settings that this result depends on: no tracking settings, and of the datasets only this one."""
     shared = {key: value for key, value in params.items() if key not in ("tracking", "datasets", "dataset")}
-    return {**shared, "dataset": dataset, "source": params.get("datasets", {}).get(dataset, {})}
+    return {**shared, "dataset": dataset, "data": params.get("datasets", {}).get(dataset, {})}
 
 
 def model_metrics(result: Mapping[str, Any], minimum_group: int) -> tuple[list[Metric], str | None]:
@@ -329,7 +329,7 @@ def _number(text: str | None) -> float | None:
 
 def _metrics(numbers: Mapping[str, float | None]) -> list[Metric]:
     return [
-        Metric(key, float(value))
+        Metric(key, round(float(value), 4))
         for key, value in numbers.items()
         if value is not None and math.isfinite(value)
     ]

@@ -1,52 +1,56 @@
 """A model's folder in the form MLflow keeps: never a pickle."""
 
+import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from evenlight.storage import read_json
+from evenlight.storage import read_json, write_text
+
+PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
 
 
 def stage_model(folder: Path, target: Path) -> None:
     """Lay out the model of `folder` (`models/<dataset>/<model>`) under the new folder `target`.
 
-    A classical model becomes an MLflow scikit-learn model in skops format, so that
-    `mlflow.sklearn.load_model` and `mlflow.pyfunc.load_model` work on it; the types it may load come from
-    `TRUSTED_TYPES`, not from the file. A network has no pickle-free MLflow flavour that keeps our files:
-    they are copied as they are. `model.json` is always beside it.
+    All files are copied as they are. Beside a classical model's `model.skops` comes the description that
+    makes it an MLflow scikit-learn model, for `mlflow.sklearn.load_model` and `mlflow.pyfunc.load_model`
+    (input: the feature columns of `model.json`; a threshold rule needs this package installed). A network has no MLflow
+    flavour that keeps safetensors; `evenlight.models.artifacts.load_network` reads the folder.
 
     Raises:
-        UserError: a file of the model is missing or damaged.
+        UserError: `model.json` is missing or damaged.
     """
-    if (folder / "model.safetensors").exists():
-        target.mkdir(parents=True)
-        shutil.copyfile(folder / "model.safetensors", target / "model.safetensors")
-    else:
-        _save_classical(folder, target)
-    shutil.copyfile(folder / "model.json", target / "model.json")
+    target.mkdir(parents=True)
+    network = (folder / "model.safetensors").exists()
+    for name in ("model.safetensors" if network else "model.skops", "model.json"):
+        shutil.copyfile(folder / name, target / name)
+    if not network:
+        _describe_classical(target, len(read_json(folder / "model.json")["columns"]))
 
 
-def _save_classical(folder: Path, target: Path) -> None:
-    import mlflow.sklearn
+def _describe_classical(target: Path, columns: int) -> None:
+    """Write what `mlflow.sklearn.save_model` would, without its import of scikit-learn (8 s with torch)."""
     import numpy as np
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
+    from mlflow.pyfunc import add_to_model
     from mlflow.types import Schema, TensorSpec
 
-    from evenlight.models.artifacts import TRUSTED_TYPES, load_classical
+    from evenlight.models.artifacts import TRUSTED_TYPES
 
-    columns = read_json(folder / "model.json")["columns"]
-    estimator = load_classical(folder)
-    mlflow.sklearn.save_model(
-        estimator,
-        str(target),
+    inputs = Schema([TensorSpec(np.dtype(np.float32), (-1, columns))])
+    model = Model(signature=ModelSignature(inputs=inputs))
+    add_to_model(model, "mlflow.sklearn", model_path="model.skops", python_env="python_env.yaml")
+    model.add_flavor(
+        "sklearn",
+        pickled_model="model.skops",  # MLflow's name for the file, whatever its format
         serialization_format="skops",
         skops_trusted_types=TRUSTED_TYPES,
-        # pinned by hand: letting MLflow find them costs 20 s per model
-        pip_requirements=[
-            f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "numpy", "pandas")
-        ],
-        signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(columns)))]),
-            outputs=Schema([TensorSpec(np.asarray(estimator.classes_).dtype, (-1,))]),
-        ),
+        sklearn_version=version("scikit-learn"),
+        code=None,
     )
+    model.save(str(target / "MLmodel"))
+    requirements = [f"{name}=={version(name)}\n" for name in PACKAGES]
+    write_text(target / "requirements.txt", "".join(requirements))
+    environment = f"python: {platform.python_version()}\ndependencies:\n- -r requirements.txt\n"
+    write_text(target / "python_env.yaml", environment)

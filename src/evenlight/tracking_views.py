@@ -13,7 +13,7 @@ from typing import Any
 LEADERBOARD = "leaderboard"
 _COLUMNS = [
     *("params.`model`", "metrics.`acc`", "metrics.`acc_low`", "metrics.`acc_high`", "metrics.`acc_bal`"),
-    *("metrics.`f1_macro`", "metrics.`log_loss`", "metrics.`acc_validation`"),
+    *("metrics.`f1_macro`", "metrics.`log_loss`"),
 ]
 _FAIRNESS_COLUMNS = [
     *("params.`model`", "metrics.`acc_worst`", "metrics.`acc_gap`", "tags.`worst_group`"),
