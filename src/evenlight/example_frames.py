@@ -82,14 +82,15 @@ def take(scene: Scene, moment: Moment) -> Array:
     albedo = (scene.snowy if moment.weather == "snow" else scene.albedo).copy()
     beams = _lamps_light(scene, light)
     sparks = _windows(scene, light, moment.hour, rng)
-    _traffic(scene, albedo, beams, sparks, light, rng)
+    gloss = scene.gloss.copy()
+    _traffic(scene, albedo, gloss, beams, sparks, light, rng)
     frame = cv2.multiply(albedo, _light_layer(scene, light, beams, moment.hour), scale=1 / _PLAIN)
     sky = _sky(scene, moment, light, weather, rng)
     frame = cv2.add(frame, cv2.multiply(sky, cv2.merge([scene.gap] * 3), scale=1 / 256))
     frame = cv2.add(frame, sparks)
     frame = _haze(scene, frame, light, weather)
     frame = _bloom(scene, frame, sparks, light, weather)
-    frame = _mirror(scene, frame, weather)
+    frame = _mirror(scene, frame, gloss, weather)
     if moment.weather == "rain":
         _rain(frame, light, rng)
     if moment.weather == "snow":
@@ -212,7 +213,13 @@ def _clouds(sky: Array, scene: Scene, light: _Light, weather: Weather, rng: np.r
 
 
 def _traffic(
-    scene: Scene, albedo: Array, beams: Array, sparks: Array, light: _Light, rng: np.random.Generator
+    scene: Scene,
+    albedo: Array,
+    gloss: Array,
+    beams: Array,
+    sparks: Array,
+    light: _Light,
+    rng: np.random.Generator,
 ) -> None:
     """Cars on the two lanes, far to near, with lamps at night."""
     number = int(rng.integers(0, 6))
@@ -220,9 +227,13 @@ def _traffic(
     for z in np.sort(rng.uniform(11, 90, number), kind="stable")[::-1]:
         away = bool(rng.integers(2))
         x = lane if away else -lane
+        shadow = [(x - 1, 0, z - 0.1), (x - 1, 0, z + 4.3), (x + 1, 0, z + 4.3), (x + 1, 0, z - 0.1)]
+        points = fixed([scene.view.point(*corner) for corner in shadow])
+        cv2.fillConvexPoly(albedo, points, (44, 44, 48), cv2.LINE_AA, 4)
         for corners, colour in car_faces(x, float(z), CARS[int(rng.integers(len(CARS)))], away):
             points = fixed([scene.view.point(*corner) for corner in corners])
             cv2.fillConvexPoly(albedo, points, colour, cv2.LINE_AA, 4)
+            cv2.fillConvexPoly(gloss, points, (20,), cv2.LINE_8, 4)
         if light.night > 0.3:
             _car_lamps(scene, beams, sparks, x, float(z), away)
 
@@ -259,7 +270,7 @@ def _windows(scene: Scene, light: _Light, hour: float, rng: np.random.Generator)
     return cv2.blur(np.take(colours, scene.panes, axis=0), (2, 2))
 
 
-def _mirror(scene: Scene, frame: Array, weather: Weather) -> Array:
+def _mirror(scene: Scene, frame: Array, gloss: Array, weather: Weather) -> Array:
     """What lies above the horizon, upside down and smeared, on water and wet roads."""
     horizon = int(scene.view.y)
     height, width = frame.shape[:2]
@@ -267,10 +278,10 @@ def _mirror(scene: Scene, frame: Array, weather: Weather) -> Array:
     above = cv2.blur(above, (3, max(3, height // 12 | 1)))
     water = np.arange(256)
     share = np.where(water > 200, 150, (water * weather.wet).astype(int)).astype(np.uint8)
-    gloss = cv2.merge([cv2.LUT(scene.gloss[horizon:], share)] * 3)
-    dull = cv2.subtract(np.full_like(gloss, 255), gloss)
+    mirrored = cv2.merge([cv2.LUT(gloss[horizon:], share)] * 3)
+    dull = cv2.subtract(np.full_like(mirrored, 255), mirrored)
     mixed = cv2.add(
-        cv2.multiply(above, gloss, scale=1 / 256), cv2.multiply(frame[horizon:], dull, scale=1 / 256)
+        cv2.multiply(above, mirrored, scale=1 / 256), cv2.multiply(frame[horizon:], dull, scale=1 / 256)
     )
     return np.concatenate([frame[:horizon], mixed])
 

@@ -189,7 +189,7 @@ def _shrink(painter: Painter, road: float, camera: Camera) -> Scene:
 
     colour, surface = shrink(painter.colour), shrink(painter.surface)
     grain = smooth_noise(int(painter.rng.integers(2**31)), 1024, 128)[: size[1], : size[0]]
-    grain = cv2.merge([grain // 5 + 102] * 3)
+    grain = cv2.merge([grain // 8 + 112] * 3)
     cover = colour[:, :, 3]
     albedo = cv2.multiply(np.ascontiguousarray(colour[:, :, :3]), grain, scale=1 / 128)
     snow = surface[:, :, 3].astype(np.uint16)[:, :, None]
