@@ -45,6 +45,7 @@ report: "workflow/report/workflow.rst"
 
 
 rule all:
+    default_target: True
     """Everything: the published report and, unless switched off, the tracked runs."""
     input:
         collect("results/{dataset}/published.ok", dataset=DATASET),
@@ -55,7 +56,6 @@ rule all:
             ),
             otherwise=[],
         ),
-    default_target: True
     localrule: True
 
 

@@ -48,7 +48,7 @@ def scan(*, folder: PathOption, shard: str = "0000", shards: int = 1, table: Pat
 def gather(
     shard: list[Path],
     *,
-    metadata: PathOption,
+    folder: PathOption,
     dataset: Json,
     split: Json,
     ignored: int = 0,
@@ -60,7 +60,7 @@ def gather(
     """Join scanned shards and metadata.csv into the manifest: labels, splits, groups, counts."""
     from evenlight.stages import gather as stage
 
-    stage.gather(shard, metadata, dataset, split, ignored, max_quarantine, manifest, classes, summary)
+    stage.gather(shard, folder, dataset, split, ignored, max_quarantine, manifest, classes, summary)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

@@ -93,7 +93,7 @@ _HARMLESS_JPEG = {
 _ORIENTATION_TAG = 0x0112
 
 
-class Quarantine(Exception):
+class Quarantine(Exception):  # noqa: N818 (a verdict, not a failure of ours)
     """The file can't be used: `reason` is a key of REASONS, `detail` says more in a few words."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -123,7 +123,7 @@ class DecodedImage:
     def pixel_hash(self) -> str:
         """sha256 of height, width and pixels: equal for two files that show the same picture."""
         digest = hashlib.sha256(struct.pack("<II", *self.pixels.shape[:2]))
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
 
@@ -150,7 +150,9 @@ def read_file(path: Path, root: Path) -> bytes:
     except IsADirectoryError:
         raise Quarantine("not_regular_file") from None
     except OSError as problem:
-        kind = "not_regular_file" if problem.errno in (6, 19) else "unreadable"  # ENXIO, ENODEV: socket, device
+        kind = (
+            "not_regular_file" if problem.errno in (6, 19) else "unreadable"
+        )  # ENXIO, ENODEV: socket, device
         raise Quarantine(kind, problem.strerror or "") from None
     if not data:
         raise Quarantine("empty_file")
@@ -244,7 +246,9 @@ def _decode_known(data: bytes, kind: str, png_depth: int, warnings: list[str]) -
         pixels = _to_rgb(upright, profile, warnings)
     if pixels.min() == pixels.max():
         warnings.append("constant_image")
-    return DecodedImage(pixels, kind, width, height, channels, depth, orientation, tuple(sorted(set(warnings))))
+    return DecodedImage(
+        pixels, kind, width, height, channels, depth, orientation, tuple(sorted(set(warnings)))
+    )
 
 
 def _check_dimensions(width: int, height: int) -> None:
@@ -261,7 +265,7 @@ def _check_dimensions(width: int, height: int) -> None:
 
 def _walk_png(data: bytes) -> int:
     """Check the chunks of a PNG up to its end; return the bit depth. Pillow accepts bad CRCs and a missing end."""
-    position, seen_data, depth, color = 8, False, 8, 0
+    position, seen_data, depth = 8, False, 8
     for _ in range(20_000):
         if position + 12 > len(data):
             raise Quarantine("truncated", "no IEND chunk")
@@ -276,7 +280,7 @@ def _walk_png(data: bytes) -> int:
         if position == 8:
             if name != b"IHDR" or length != 13:
                 raise Quarantine("corrupt", "does not begin with IHDR")
-            width, height, depth, color = struct.unpack(">IIBB", data[16:26])
+            width, height, depth = struct.unpack(">IIB", data[16:25])
             _check_dimensions(width, height)
         if name == b"acTL":
             raise Quarantine("animated", "APNG")

@@ -32,7 +32,9 @@ def family(name: str) -> ModuleType:
     return importlib.import_module(f"evenlight.features.{name}")
 
 
-def feature_table(name: str, images: np.ndarray, paths: Sequence[str], options: Mapping[str, Any]) -> "pd.DataFrame":
+def feature_table(
+    name: str, images: np.ndarray, paths: Sequence[str], options: Mapping[str, Any]
+) -> "pd.DataFrame":
     """Columns of one family for RGB uint8 images (N, H, W, 3); `path` first, then float32 columns.
 
     Raises:
@@ -45,7 +47,9 @@ def feature_table(name: str, images: np.ndarray, paths: Sequence[str], options: 
     columns = module.column_names(settings, images.shape[1:])
     values = np.empty((len(images), len(columns)), dtype=np.float32)
     for start in range(0, len(images), _BATCH):
-        values[start : start + _BATCH] = module.extract(np.ascontiguousarray(images[start : start + _BATCH]), settings)
+        values[start : start + _BATCH] = module.extract(
+            np.ascontiguousarray(images[start : start + _BATCH]), settings
+        )
     table = pd.DataFrame(values, columns=columns)
     table.insert(0, "path", pd.Series(list(paths), dtype="str"))
     return table

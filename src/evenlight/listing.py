@@ -98,7 +98,9 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[os.DirEntry, str]]:
     try:
         entries = list(os.scandir(folder))
     except OSError as problem:
-        raise UserError(f"{folder!r}: can't list this folder ({problem.strerror}); check its permissions") from None
+        raise UserError(
+            f"{folder!r}: can't list this folder ({problem.strerror}); check its permissions"
+        ) from None
     for entry in entries:
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):

@@ -45,7 +45,9 @@ def gather(
         UserError: fewer than two classes, no training image, or a setting that names a missing column.
     """
     # object arrays keep labels such as NA or 007 exactly as they are
-    table = scanned.iloc[np.argsort(scanned["path"].to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
+    table = scanned.iloc[np.argsort(scanned["path"].to_numpy(dtype=object), kind="stable")].reset_index(
+        drop=True
+    )
     paths = table["path"].tolist()
     notes: list[str] = []
     if metadata is not None:
@@ -89,7 +91,9 @@ def _class_notes(classes: list[str], labels: np.ndarray, usable: np.ndarray) -> 
         count = int((usable & (labels == name)).sum())
         if count < 3:
             images = "image" if count == 1 else "images"
-            notes.append(f"Class {name!r} has {count} {images}: too few to be in training, validation and test.")
+            notes.append(
+                f"Class {name!r} has {count} {images}: too few to be in training, validation and test."
+            )
     for name in sorted(set(labels) - set(classes) - {""}):
         notes.append(f"Class {name!r} has no usable image and was left out.")
     return notes
@@ -106,10 +110,14 @@ def _labels_and_splits(
         split_names = bool(tops) and all(top.lower() in _SPLIT_FOLDERS for top in tops)
         layout = "split/class" if split_names and deep_enough else "class"
     class_depth = 1 if layout == "split/class" else 0
-    labels = np.array([parts[class_depth] if len(parts) > class_depth else "" for parts in folders], dtype=object)
+    labels = np.array(
+        [parts[class_depth] if len(parts) > class_depth else "" for parts in folders], dtype=object
+    )
     given = np.full(len(paths), "", dtype=object)
     if class_depth:
-        given = np.array([_SPLIT_FOLDERS.get(parts[0].lower(), "") if parts else "" for parts in folders], object)
+        given = np.array(
+            [_SPLIT_FOLDERS.get(parts[0].lower(), "") if parts else "" for parts in folders], object
+        )
     if metadata is not None:
         labels = _override(labels, metadata.column(paths, "label"))
         names = metadata.column(paths, "split")
@@ -119,7 +127,9 @@ def _labels_and_splits(
                 raise UserError(
                     f"{metadata.file}: column 'split' holds {unknown[0]!r}; use train, validation or test"
                 )
-            given = _override(given, np.array([_SPLIT_FOLDERS.get(name.lower(), "") for name in names], object))
+            given = _override(
+                given, np.array([_SPLIT_FOLDERS.get(name.lower(), "") for name in names], object)
+            )
     return labels, given
 
 
@@ -155,11 +165,15 @@ def _split(
     if (given_here != "").any():
         homeless = int((given_here == "").sum())
         if homeless:
-            notes.append(f"{homeless:,} images have no split in a data set that gives splits; they went to training.")
+            notes.append(
+                f"{homeless:,} images have no split in a data set that gives splits; they went to training."
+            )
         given_here = np.where(given_here == "", "train", given_here)
         chosen, origin = complete_split(given_here, labels, keys, fractions, settings["seed"]), "given"
         for name in (name for name in SPLITS[1:] if name not in set(given_here)):
-            notes.append(f"The given split has no {name} images: {(chosen == name).sum():,} were taken from training.")
+            notes.append(
+                f"The given split has no {name} images: {(chosen == name).sum():,} were taken from training."
+            )
     else:
         chosen, origin = make_split(labels, keys, fractions, settings["seed"]), "made"
     if not (chosen == "train").any():
@@ -184,8 +198,8 @@ def _join_keys(source: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
     # a component is named after its first source in sorted order, so that names do not depend on numbering
     names: dict[int, str] = {}
-    for value, name in sorted(zip(component[a], own, strict=True), key=lambda pair: pair[1]):
-        names.setdefault(int(value), name)
+    for number, name in sorted(zip(component[a], own, strict=True), key=lambda pair: pair[1]):
+        names.setdefault(int(number), name)
     return np.array([names[int(value)] for value in component[a]], dtype=object)
 
 
@@ -194,13 +208,19 @@ def _leak_notes(splits: np.ndarray, pixels: np.ndarray, source: np.ndarray) -> l
     test, rest = splits == "test", splits != "test"
     copies = int(np.isin(pixels[test].astype(str), pixels[rest].astype(str)).sum())
     if copies:
-        images = "test image is a pixel-identical copy" if copies == 1 else "test images are pixel-identical copies"
-        notes.append(f"{copies:,} {images} of a training or validation image: the test score is a little too good.")
+        images = (
+            "test image is a pixel-identical copy"
+            if copies == 1
+            else "test images are pixel-identical copies"
+        )
+        notes.append(
+            f"{copies:,} {images} of a training or validation image: the test score is a little too good."
+        )
     shared = sorted(set(source[test]) & set(source[rest]) - {""})
     if shared:
-        images = int(np.isin(source[test].astype(str), shared).sum())
+        count = int(np.isin(source[test].astype(str), shared).sum())
         notes.append(
-            f"{images:,} of {int(test.sum()):,} test images come from a source that is also in training"
+            f"{count:,} of {int(test.sum()):,} test images come from a source that is also in training"
             f" ({len(shared)} sources): the test score says little about new sources."
         )
     return notes

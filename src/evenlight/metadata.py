@@ -33,7 +33,9 @@ class Metadata:
         orphans = [path for path in self.rows if path not in known]
         if orphans:
             rows = "row names" if len(orphans) == 1 else "rows name"
-            notes.append(f"metadata.csv: {len(orphans):,} {rows} no file of the data set, such as {orphans[0]!r}.")
+            notes.append(
+                f"metadata.csv: {len(orphans):,} {rows} no file of the data set, such as {orphans[0]!r}."
+            )
         missing = [path for path in paths if path not in self.rows]
         if missing:
             have = "file has" if len(missing) == 1 else "files have"
@@ -61,7 +63,9 @@ def read_metadata(file: Path) -> Metadata | None:
     try:
         columns = tuple(name.strip() for name in next(reader, []))
         if "path" not in columns or len(set(columns)) != len(columns):
-            raise UserError(f"{file}, line 1: the first row must name the columns, each once, one of them 'path'")
+            raise UserError(
+                f"{file}, line 1: the first row must name the columns, each once, one of them 'path'"
+            )
         for values in reader:
             if not any(values):
                 continue

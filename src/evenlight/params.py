@@ -36,7 +36,8 @@ class Dataset(_Strict):
 
     folder: str | None = Field(None, min_length=1, description="raw folder; null for data/raw/<name>")
     layout: Literal["auto", "class", "split/class"] = Field(
-        "auto", description="what folders mean; auto: split/class when the top folders are named train, test, ..."
+        "auto",
+        description="what folders mean; auto: split/class when the top folders are named train, test, ...",
     )
     source: str | None = Field(
         None, min_length=1, description="metadata column of what must stay in one split: camera, patient"
@@ -69,14 +70,18 @@ class Standardize(_Strict):
         [64, 64], description="height and width in pixels"
     )
     fit: Literal["stretch", "pad", "crop"] = Field("stretch", description="what happens to other proportions")
-    color: Literal["rgb", "hsv", "lab", "gray"] = Field("rgb", description="colour space of the stored arrays")
+    color: Literal["rgb", "hsv", "lab", "gray"] = Field(
+        "rgb", description="colour space of the stored arrays"
+    )
 
 
 class Evaluate(_Strict):
     """Numbers and intervals."""
 
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
-    bootstrap: int = Field(2000, ge=100, le=100_000, description="resamples for scores that are not proportions")
+    bootstrap: int = Field(
+        2000, ge=100, le=100_000, description="resamples for scores that are not proportions"
+    )
     minimum_group: int = Field(30, ge=1, description="smaller groups are shown but not judged")
     gallery: int = Field(24, ge=0, le=200, description="most misclassified images shown per model")
     seed: int = Field(0, ge=0)
@@ -96,7 +101,9 @@ class Tracking(_Strict):
 
     enabled: bool = True
     uri: str = Field(
-        "sqlite:///mlflow.db", min_length=1, description="a relative SQLite path is meant from the repository's root"
+        "sqlite:///mlflow.db",
+        min_length=1,
+        description="a relative SQLite path is meant from the repository's root",
     )
     required: bool = Field(False, description="true: a run fails when the tracking server is away")
 
@@ -113,7 +120,10 @@ class _FeaturesBase(_Strict):
 
 def _features_model() -> type[BaseModel]:
     fields: dict[str, Any] = {
-        name: (family(name).Options | None, Field(None, description=family(name).__doc__.splitlines()[0]))
+        name: (
+            family(name).Options | None,
+            Field(None, description=(family(name).__doc__ or name).splitlines()[0]),
+        )
         for name in family_names()
     }
     return create_model("Features", __base__=_FeaturesBase, **fields)
@@ -121,7 +131,7 @@ def _features_model() -> type[BaseModel]:
 
 def _params_model() -> type[BaseModel]:
     options = (*(kind.options for kind in KINDS.values()), CnnOptions)
-    model = Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 (a tuple of types)
+    model: Any = Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 (a tuple of types)
     return create_model(
         "Params",
         __base__=_Strict,
@@ -173,7 +183,9 @@ def check(file: Path | str, config: Mapping[str, Any] | None = None) -> dict[str
         text = "\n".join(f"  {sentence}" for _, sentence in sorted(set(problems)))
         raise ParamsError(f"{file}: {len(set(problems))} problem(s)\n{text}")
     assert params is not None
-    params["features"] = {name: options for name, options in params["features"].items() if options is not None}
+    params["features"] = {
+        name: options for name, options in params["features"].items() if options is not None
+    }
     params["datasets"].setdefault(params["dataset"], Dataset().model_dump(mode="json"))
     return params
 
@@ -195,7 +207,9 @@ def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         raise ParamsError(f"{file}: larger than 1 MiB; settings belong here, data does not")
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        aliases = [event for event in yaml.parse(text, Loader=yaml.SafeLoader) if isinstance(event, yaml.AliasEvent)]
+        aliases = [
+            event for event in yaml.parse(text, Loader=yaml.SafeLoader) if isinstance(event, yaml.AliasEvent)
+        ]
         if len(aliases) > 100:
             raise ParamsError(f"{file}: more than 100 aliases; write the values out")
         content = yaml.safe_load(text)
@@ -255,7 +269,9 @@ def _problem(
         words = f"{key}: {item['ctx']['error']}"
     else:
         words = f"{key}: {item['msg']} (got {_short(item['input'])})"
-    return _place(path, content, item["input"] if kind not in ("missing", "union_tag_not_found") else None, lines, words)
+    return _place(
+        path, content, item["input"] if kind not in ("missing", "union_tag_not_found") else None, lines, words
+    )
 
 
 def _place(
@@ -289,7 +305,7 @@ def _short(value: Any) -> str:
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """"; did you mean 'x'?" for the closest known word, else the list of them."""
+    """ "; did you mean 'x'?" for the closest known word, else the list of them."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -4,7 +4,9 @@ Snakemake exports OMP_NUM_THREADS and its like as min(threads, cores), and resul
 them. So the command line sets them to one before numpy is imported, whatever the caller's environment says.
 """
 
+import hashlib
 import os
+import sys
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -24,12 +26,16 @@ def fix_environment() -> None:
     os.environ.update(ENVIRONMENT)
 
 
+def prepare_jobs() -> None:
+    """For the Snakefile: jobs inherit the variables, and find `evenlight` without an activated environment."""
+    fix_environment()
+    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+
+
 def seed_for(seed: int, *key: str) -> int:
     """A 32-bit seed for one task, a stable function of the params' seed and the task's key.
 
     Never made from a shard number or an order, so that adding images moves nothing.
     """
-    import hashlib
-
     digest = hashlib.sha256("\0".join([str(seed), *key]).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:4], "big")

@@ -29,7 +29,9 @@ def scan_shard(folder: Path, files: Iterable[File]) -> pd.DataFrame:
 
 
 def _empty_row(file: File) -> dict[str, Any]:
-    text = dict.fromkeys(("verdict", "reason", "detail", "warnings", "content_hash", "pixel_hash", "format"), "")
+    text = dict.fromkeys(
+        ("verdict", "reason", "detail", "warnings", "content_hash", "pixel_hash", "format"), ""
+    )
     return {"path": path_to_text(file.path), **text, **dict.fromkeys(_INTEGERS, 0), "bytes": file.size}
 
 
@@ -66,4 +68,6 @@ def decode_again(folder: Path, path: str, content_hash: str) -> np.ndarray:
             return decode(data, path).pixels
     except Quarantine:
         pass
-    raise UserError(f"{path!r}: this image changed while the run was going on; run `snakemake --cores 8` again")
+    raise UserError(
+        f"{path!r}: this image changed while the run was going on; run `snakemake --cores 8` again"
+    )

@@ -5,7 +5,7 @@ Rules name them as the input `code=`, so that editing a module reruns the stages
 
 import ast
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = "evenlight"
@@ -54,7 +54,7 @@ def _file(name: str) -> Path | None:
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(name: str) -> tuple[str, ...]:
     """Modules of this package that a module imports."""
     file = _file(name)

@@ -38,7 +38,9 @@ def make_split(labels: np.ndarray, keys: np.ndarray, fractions: Mapping[str, flo
     totals = np.maximum(counts.sum(axis=0), 1)
     wanted = np.outer(share / share.sum(), totals).astype(np.float64)
     sizes = counts.sum(axis=1)
-    order = sorted(range(len(unique_keys)), key=lambda k: (-sizes[k], seed_for(seed, "split", unique_keys[k])))
+    order = sorted(
+        range(len(unique_keys)), key=lambda k: (-sizes[k], seed_for(seed, "split", str(unique_keys[k])))
+    )
     chosen = np.empty(len(unique_keys), dtype=np.int64)
     for key in order:
         # how much of this key's images each split still lacks, rare classes counting as much as common ones

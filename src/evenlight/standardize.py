@@ -28,10 +28,7 @@ def standardize(pixels: np.ndarray, size: Sequence[int], fit: str, color: str) -
     height, width = size
     if fit == "crop":
         pixels = _center_crop(pixels, height, width)
-    if fit == "pad":
-        pixels = _pad(pixels, height, width)
-    else:
-        pixels = resize(pixels, height, width)
+    pixels = _pad(pixels, height, width) if fit == "pad" else resize(pixels, height, width)
     if color == "rgb":
         return pixels
     converted = cv2.cvtColor(pixels, _TO[color])

@@ -34,7 +34,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp.", suffix=target.suffix)
     except OSError as problem:
-        raise UserError(f"{target}: can't write here ({problem.strerror}); check permissions and space") from None
+        raise UserError(
+            f"{target}: can't write here ({problem.strerror}); check permissions and space"
+        ) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -44,7 +46,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         os.replace(temporary, target)
     except OSError as problem:
-        raise UserError(f"{target}: can't write it ({problem.strerror}); check permissions and space") from None
+        raise UserError(
+            f"{target}: can't write it ({problem.strerror}); check permissions and space"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

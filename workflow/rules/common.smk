@@ -6,7 +6,6 @@ Needs: a checked `config`. Makes: no file, except that the example data is rende
 import hashlib
 import json
 import os
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,10 +14,7 @@ from evenlight.listing import list_folder
 from evenlight.models.classical import families_of
 from evenlight.sources import sources
 
-# jobs find `evenlight` also when snakemake was called without activating its environment
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-# jobs start with the settings that equal bytes depend on
-os.environ.update(runtime.ENVIRONMENT)
+runtime.prepare_jobs()
 
 DATASET = config["dataset"]
 SETTINGS = config["datasets"][DATASET]

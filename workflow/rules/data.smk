@@ -11,16 +11,14 @@ rule scan_shard:
     input:
         code=sources("evenlight.stages.scan"),
     output:
-        table=ensure(
-            "data/manifest/{dataset}/shards/{shard}.parquet", non_empty=True
-        ),
+        table=ensure("data/manifest/{dataset}/shards/{shard}.parquet", non_empty=True),
     log:
         "logs/scan_shard/{dataset}/{shard}.log",
     benchmark:
         "logs/benchmarks/scan_shard/{dataset}/{shard}.tsv"
     threads: 1
     params:
-        folder=str(RAW),
+        folder=lambda wildcards: str(RAW),
         shards=LISTING.shard_count,
         fingerprint=lambda wildcards: LISTING.fingerprint(wildcards.shard),
     message:
@@ -35,7 +33,9 @@ rule gather_manifest:
     input:
         shards=collect("data/manifest/{{dataset}}/shards/{shard}.parquet", shard=SHARDS),
         metadata=branch(
-            (RAW / "metadata.csv").is_file(), then=str(RAW / "metadata.csv"), otherwise=[]
+            (RAW / "metadata.csv").is_file(),
+            then=str(RAW / "metadata.csv"),
+            otherwise=[],
         ),
         code=sources("evenlight.stages.gather"),
     output:
@@ -48,7 +48,7 @@ rule gather_manifest:
         "logs/benchmarks/gather_manifest/{dataset}.tsv"
     threads: 1
     params:
-        metadata=str(RAW / "metadata.csv"),
+        folder=lambda wildcards: str(RAW),
         settings=as_json(
             {
                 "name": DATASET,
@@ -61,7 +61,7 @@ rule gather_manifest:
     message:
         "Gathering the manifest of {wildcards.dataset}"
     shell:
-        "evenlight gather {input.shards:q} --metadata {params.metadata:q}"
+        "evenlight gather {input.shards:q} --folder {params.folder:q}"
         " --dataset {params.settings:q} --split {params.split:q}"
         " --ignored {params.ignored} --max-quarantine {params.max_quarantine}"
         " --manifest {output.manifest:q} --classes {output.classes:q}"
@@ -81,7 +81,7 @@ rule standardize_shard:
         "logs/benchmarks/standardize_shard/{dataset}/{shard}.tsv"
     threads: 1
     params:
-        folder=str(RAW),
+        folder=lambda wildcards: str(RAW),
         options=as_json(config["standardize"]),
     message:
         "Standardizing {wildcards.dataset}, shard {wildcards.shard}"

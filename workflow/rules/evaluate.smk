@@ -39,11 +39,11 @@ rule evaluate_model:
         "logs/benchmarks/evaluate_model/{dataset}/{model}.tsv"
     threads: 1
     params:
-        model="models/{dataset}/{model}",
+        model=lambda wildcards, input: os.path.dirname(input.description),
         images="data/standardized/{dataset}",
         source=as_json(SETTINGS["source"]),
         settings=as_json(config["evaluate"]),
-        folder="results/{dataset}/{model}",
+        folder=lambda wildcards, output: os.path.dirname(output.metrics),
     message:
         "Evaluating {wildcards.model} on {wildcards.dataset}"
     shell:
@@ -65,12 +65,12 @@ rule plot_history:
             subcategory="{dataset}",
             labels={"model": "{model}", "figure": "learning curves"},
         ),
-    wildcard_constraints:
-        model="|".join(NETWORKS) or "(?!)",
     log:
         "logs/plot_history/{dataset}/{model}.log",
     benchmark:
         "logs/benchmarks/plot_history/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "(?!)",
     threads: 1
     message:
         "Drawing the learning curves of {wildcards.model}"
@@ -103,8 +103,8 @@ rule summarize_results:
         "logs/benchmarks/summarize_results/{dataset}.tsv"
     threads: 1
     params:
-        folder="results/{dataset}",
-        models="models/{dataset}",
+        folder=lambda wildcards, output: os.path.dirname(output.metrics),
+        models=lambda wildcards: f"models/{wildcards.dataset}",
         names=" ".join(f"--name {name}" for name in MODELS),
     message:
         "Comparing the models of {wildcards.dataset}"

@@ -38,7 +38,7 @@ rule embed_features:
         features="data/features/{dataset}",
         families=as_json(lookup("embed/features", within=config, default=[])),
         settings=as_json(config["embed"]),
-        folder="results/{dataset}/embeddings",
+        folder=lambda wildcards, output: os.path.dirname(output.facts),
     message:
         "Drawing PCA and t-SNE of the features of {wildcards.dataset}"
     shell:
@@ -73,18 +73,18 @@ rule embed_network:
             subcategory="{dataset}",
             labels={"space": "{model}", "figure": "t-SNE"},
         ),
-    wildcard_constraints:
-        model="|".join(NETWORKS) or "(?!)",
     log:
         "logs/embed_network/{dataset}/{model}.log",
     benchmark:
         "logs/benchmarks/embed_network/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "(?!)",
     threads: 1
     params:
-        model="models/{dataset}/{model}",
+        model=lambda wildcards, input: os.path.dirname(input.description),
         images="data/standardized/{dataset}",
         settings=as_json(config["embed"]),
-        folder="results/{dataset}/embeddings",
+        folder=lambda wildcards, output: os.path.dirname(output.facts),
     message:
         "Drawing PCA and t-SNE of the last layer of {wildcards.model}"
     shell:

@@ -15,12 +15,12 @@ rule train_classical:
     output:
         model=ensure("models/{dataset}/{model}/model.skops", non_empty=True),
         description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
-    wildcard_constraints:
-        model="|".join(CLASSICAL) or "(?!)",
     log:
         "logs/train_classical/{dataset}/{model}.log",
     benchmark:
         "logs/benchmarks/train_classical/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(CLASSICAL) or "(?!)",
     threads: 1
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
@@ -28,7 +28,7 @@ rule train_classical:
         standardize=as_json(config["standardize"]),
         seed=config["seed"],
         features="data/features/{dataset}",
-        folder="models/{dataset}/{model}",
+        folder=lambda wildcards, output: os.path.dirname(output.model),
         lock=lock_hash(),
     message:
         "Fitting {wildcards.model} on {wildcards.dataset}"
@@ -50,21 +50,21 @@ rule train_network:
         model=ensure("models/{dataset}/{model}/model.safetensors", non_empty=True),
         description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
         history=ensure("models/{dataset}/{model}/history.csv", non_empty=True),
-    wildcard_constraints:
-        model="|".join(NETWORKS) or "(?!)",
     log:
         "logs/train_network/{dataset}/{model}.log",
     benchmark:
         "logs/benchmarks/train_network/{dataset}/{model}.tsv"
-    threads: 1
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "(?!)",
     # first in line: it takes longest, and everything else fits beside it
     priority: 10
+    threads: 1
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
         standardize=as_json(config["standardize"]),
         seed=config["seed"],
         images="data/standardized/{dataset}",
-        folder="models/{dataset}/{model}",
+        folder=lambda wildcards, output: os.path.dirname(output.model),
         lock=lock_hash(),
     message:
         "Training the network {wildcards.model} on {wildcards.dataset}"
@@ -91,7 +91,7 @@ rule predict:
         "logs/benchmarks/predict/{dataset}/{model}.tsv"
     threads: 1
     params:
-        folder="models/{dataset}/{model}",
+        folder=lambda wildcards, output: os.path.dirname(output.table),
         features="data/features/{dataset}",
         images="data/standardized/{dataset}",
     message:

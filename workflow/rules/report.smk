@@ -21,7 +21,10 @@ rule write_report:
         manifest="data/manifest/{dataset}/manifest.parquet",
         summary="data/manifest/{dataset}/summary.json",
         images=image_shards(),
-        templates=[str(file) for file in sorted(Path("src/evenlight/report/templates").iterdir())],
+        templates=[
+            str(file)
+            for file in sorted(Path("src/evenlight/report/templates").iterdir())
+        ],
         code=sources("evenlight.stages.report"),
     output:
         page=report(
@@ -38,10 +41,12 @@ rule write_report:
     threads: 1
     params:
         settings=as_json(config),
-        version=as_json({"evenlight": version("evenlight"), "requirements.lock": lock_hash()}),
-        manifest_folder="data/manifest/{dataset}",
+        version=as_json(
+            {"evenlight": version("evenlight"), "requirements.lock": lock_hash()}
+        ),
+        manifest_folder=lambda wildcards, input: os.path.dirname(input.manifest),
         images="data/standardized/{dataset}",
-        results="results/{dataset}",
+        results=lambda wildcards, output: os.path.dirname(output.page),
     message:
         "Writing the report of {wildcards.dataset}"
     shell:
@@ -69,11 +74,11 @@ rule publish:
         "logs/publish/{dataset}.log",
     benchmark:
         "logs/benchmarks/publish/{dataset}.tsv"
-    threads: 1
     localrule: True
+    threads: 1
     params:
         settings=as_json(config),
-        results="results/{dataset}",
+        results=lambda wildcards, input: os.path.dirname(input.page),
         folder="reports/{dataset}",
     message:
         "Publishing to reports/{wildcards.dataset}"

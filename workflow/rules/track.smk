@@ -18,8 +18,8 @@ rule track_runs:
         "logs/track_runs/{dataset}.log",
     benchmark:
         "logs/benchmarks/track_runs/{dataset}.tsv"
-    threads: 1
     localrule: True
+    threads: 1
     params:
         settings=as_json(config),
         failed_attempts=lambda wildcards: failed_attempts(wildcards.dataset),

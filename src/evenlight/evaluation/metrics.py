@@ -81,8 +81,12 @@ def evaluate_split(
             name: {
                 "n": int(confusion[code].sum()),
                 "recall": proportion(int(confusion[code, code]), int(confusion[code].sum()), confidence),
-                "precision": proportion(int(confusion[code, code]), int(confusion[:, code].sum()), confidence),
-                "f1": bootstrapped(float(f1[code]), f1_resampled[:, code], int(confusion[code].sum()), confidence),
+                "precision": proportion(
+                    int(confusion[code, code]), int(confusion[:, code].sum()), confidence
+                ),
+                "f1": bootstrapped(
+                    float(f1[code]), f1_resampled[:, code], int(confusion[code].sum()), confidence
+                ),
             }
             for code, name in enumerate(classes)
         },
@@ -115,7 +119,9 @@ def _resample(confusion: np.ndarray, resamples: int, draws: np.random.Generator)
     return result.reshape(resamples, *confusion.shape)
 
 
-def _mean_estimate(values: np.ndarray, resamples: int, confidence: float, draws: np.random.Generator) -> Estimate:
+def _mean_estimate(
+    values: np.ndarray, resamples: int, confidence: float, draws: np.random.Generator
+) -> Estimate:
     """A mean with its bootstrap interval; samples are drawn in blocks to bound memory."""
     n = len(values)
     block = max(1, 2_000_000 // n)

@@ -48,7 +48,11 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
         reduced = np.column_stack([reduced, np.zeros(len(reduced))])
     variance = [*pca.explained_variance_ratio_.tolist(), 0.0]
     tsne = TSNE(
-        perplexity=min(perplexity, (len(values) - 1) / 3), init="pca", learning_rate="auto", random_state=seed, n_jobs=1
+        perplexity=min(perplexity, (len(values) - 1) / 3),
+        init="pca",
+        learning_rate="auto",
+        random_state=seed,
+        n_jobs=1,
     ).fit_transform(reduced)
     neighbours = min(_NEIGHBOURS, (len(values) - 1) // 2)
     # the nearest point to a point is the point itself, so ask for one more and leave it out

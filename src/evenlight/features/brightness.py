@@ -19,7 +19,13 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
     `v` is the HSV value (the largest of R, G, B), `gray` is .299 R + .587 G + .114 B.
     """
     percentiles = [f"brightness_v_p{percent:02d}" for percent in _PERCENTILES]
-    return ["brightness_v_mean", "brightness_v_std", "brightness_gray_mean", "brightness_gray_std", *percentiles]
+    return [
+        "brightness_v_mean",
+        "brightness_v_std",
+        "brightness_gray_mean",
+        "brightness_gray_std",
+        *percentiles,
+    ]
 
 
 def extract(images: np.ndarray, options: Options) -> np.ndarray:

@@ -13,7 +13,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    hue_bins: int = Field(12, ge=2, le=180, description="bins of the hue histogram; more separate finer shades")
+    hue_bins: int = Field(
+        12, ge=2, le=180, description="bins of the hue histogram; more separate finer shades"
+    )
     saturation_bins: int = Field(8, ge=2, le=256, description="bins of the saturation histogram")
     value_bins: int = Field(8, ge=2, le=256, description="bins of the value (lightness) histogram")
 

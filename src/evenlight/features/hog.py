@@ -24,10 +24,13 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cell: int = Field(8, ge=2, le=256, description="side of a cell in pixels; smaller cells see finer shapes")
-    block: int = Field(2, ge=1, le=8, description="side of a block in cells; contrast is normalized per block")
+    block: int = Field(
+        2, ge=1, le=8, description="side of a block in cells; contrast is normalized per block"
+    )
     bins: int = Field(9, ge=2, le=36, description="directions between 0 and 180 degrees")
     channel: Literal["gray", "strongest"] = Field(
-        "gray", description="gradients of the gray image, or of the colour channel that changes most at a pixel"
+        "gray",
+        description="gradients of the gray image, or of the colour channel that changes most at a pixel",
     )
 
 

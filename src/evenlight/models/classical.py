@@ -32,7 +32,9 @@ class LogisticRegression(_OnFeatures):
     """Linear, with probabilities; good where there are many columns."""
 
     kind: Literal["logistic_regression"]
-    C: float = Field(0.1, gt=0, description="smaller is simpler; 0.01 for thousands of columns, 1 for a handful")
+    C: float = Field(
+        0.1, gt=0, description="smaller is simpler; 0.01 for thousands of columns, 1 for a handful"
+    )
 
 
 class RbfSvm(_OnFeatures):
@@ -40,7 +42,9 @@ class RbfSvm(_OnFeatures):
 
     kind: Literal["rbf_svm"]
     C: float = Field(10.0, gt=0, description="smaller is smoother")
-    gamma: float | Literal["scale"] = Field("scale", description="reach of one example; `scale` suits most tables")
+    gamma: float | Literal["scale"] = Field(
+        "scale", description="reach of one example; `scale` suits most tables"
+    )
 
 
 class RandomForest(_OnFeatures):
@@ -145,19 +149,25 @@ def raw_scores(estimator: "ClassifierMixin", values: np.ndarray, class_count: in
 def fit_temperature(scores: np.ndarray, codes: np.ndarray) -> float:
     """The temperature that makes softmax(scores / temperature) fit best (Guo et al. 2017).
 
+    Targets are smoothed by one imaginary image per class (as in Platt 1999), so that a few images that are all
+    right do not make the model certain of everything.
+
     Args:
         scores: float64 (N, K) of images that training did not see.
         codes: their class codes (N,).
     """
     from scipy.optimize import minimize_scalar
 
-    known = np.isfinite(scores[np.arange(len(codes)), codes])
+    seen = np.isfinite(scores).all(axis=0)
+    known = seen[codes]
     if not known.any():
         return 1.0
+    targets = np.eye(len(seen))[codes[known]][:, seen]
+    targets = (targets * len(targets) + 1) / (len(targets) + targets.shape[1])
 
     def loss(log_temperature: float) -> float:
-        shares = softmax(scores[known] / np.exp(log_temperature))
-        return -float(np.log(np.maximum(shares[np.arange(known.sum()), codes[known]], 1e-12)).mean())
+        shares = softmax(scores[known][:, seen] / np.exp(log_temperature))
+        return -float((targets * np.log(np.maximum(shares, 1e-12))).sum(axis=1).mean())
 
     found = minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded")
     return round(float(np.exp(found.x)), 4)

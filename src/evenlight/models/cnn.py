@@ -4,6 +4,8 @@ House rules: normalization travels inside the network; `nn.ReLU` modules, one pe
 guided backprop and DeepLift work; no activation on the logits (it kills classes); sizes follow from the input.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -19,10 +21,12 @@ class SmallNetwork(nn.Module):
 
     def __init__(self, channels: int, class_count: int, dropout: float) -> None:
         super().__init__()
+        self.mean: torch.Tensor
+        self.deviation: torch.Tensor
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
         widths = (channels, 16, 32, 64)
-        blocks = [_block(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)]
+        blocks = [_block(before, after) for before, after in pairwise(widths)]
         self.blocks = nn.Sequential(*blocks)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], class_count))

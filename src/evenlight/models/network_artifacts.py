@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from torch import nn
 
 from evenlight.errors import UserError
 from evenlight.models.artifacts import DESCRIPTION_FILE, load_description
-from evenlight.models.cnn import build_network
+from evenlight.models.cnn import SmallNetwork, build_network
 from evenlight.storage import write_bytes, write_json
 
 NETWORK_FILE = "model.safetensors"
 
 
-def save_network(folder: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
+def save_network(folder: Path, network: SmallNetwork, description: Mapping[str, Any]) -> None:
     """Write model.safetensors and model.json."""
     write_bytes(folder / NETWORK_FILE, safetensors.torch.save(dict(network.state_dict())))
     write_json(folder / DESCRIPTION_FILE, description)
 
 
-def load_network(folder: Path) -> nn.Module:
+def load_network(folder: Path) -> SmallNetwork:
     """Read model.safetensors into the network that model.json describes, in evaluation mode.
 
     Raises:

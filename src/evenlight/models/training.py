@@ -17,6 +17,8 @@ from evenlight.progress import say
 if TYPE_CHECKING:
     import torch
 
+    from evenlight.models.cnn import SmallNetwork
+
 _INFERENCE_BATCH = 256  # fixed, because the last digits of a result depend on it
 
 
@@ -27,12 +29,16 @@ class CnnOptions(BaseModel):
     kind: Literal["cnn"]
     network: Literal["small"] = Field("small", description="architecture, see models/cnn.py")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training images")
-    batch_size: int = Field(32, ge=2, le=4096, description="images per step; larger is faster and needs a higher rate")
+    batch_size: int = Field(
+        32, ge=2, le=4096, description="images per step; larger is faster and needs a higher rate"
+    )
     learning_rate: float = Field(0.05, gt=0, le=10, description="peak of the one-cycle schedule")
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
     dropout: float = Field(0.2, ge=0, lt=1, description="share of last-layer features hidden in training")
-    flip: bool = Field(True, description="mirror half of the training images; false where left and right differ")
+    flip: bool = Field(
+        True, description="mirror half of the training images; false where left and right differ"
+    )
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def train_network(
     validation: tuple[np.ndarray, np.ndarray],
     class_count: int,
     seed: int,
-) -> tuple["torch.nn.Module", list[Epoch]]:
+) -> tuple["SmallNetwork", list[Epoch]]:
     """Train with SGD, momentum and a one-cycle schedule; keep the weights of the best validation epoch.
 
     Args:
@@ -118,7 +124,15 @@ def train_network(
     return network.eval(), history
 
 
-def _train_epoch(network, optimizer, schedule, options, images, codes, draws) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+def _train_epoch(
+    network: "SmallNetwork",
+    optimizer: "torch.optim.Optimizer",
+    schedule: "torch.optim.lr_scheduler.LRScheduler",
+    options: CnnOptions,
+    images: np.ndarray,
+    codes: np.ndarray,
+    draws: np.random.Generator,
+) -> tuple[float, float]:
     """One pass in random order; returns mean loss and accuracy over the batches as they were trained on."""
     import torch
 
@@ -167,7 +181,7 @@ def to_tensor(images: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 
-def evaluate_network(network: "torch.nn.Module", images: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
+def evaluate_network(network: "SmallNetwork", images: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
     """Mean cross entropy and accuracy; NaN without images."""
     if len(codes) == 0:
         return float("nan"), float("nan")
@@ -178,7 +192,7 @@ def evaluate_network(network: "torch.nn.Module", images: np.ndarray, codes: np.n
     return float(loss), float((logits.argmax(axis=1) == codes).mean())
 
 
-def run_network(network: "torch.nn.Module", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def run_network(network: "SmallNetwork", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, K) and last-layer features (N, D) of uint8 images (N, H, W, C), both float64."""
     import torch
 

@@ -18,10 +18,21 @@ def embed_features(
     """Pictures of the joined feature table."""
     rows = _sample(manifest, settings)
     values, columns = load_features(rows, features, families)
-    _write("features", f"Features: {', '.join(families)}", rows, read_json(classes), values, columns, settings, folder)
+    _write(
+        "features",
+        f"Features: {', '.join(families)}",
+        rows,
+        read_json(classes),
+        values,
+        columns,
+        settings,
+        folder,
+    )
 
 
-def embed_network(manifest: Path, classes: Path, images: Path, model: Path, settings: dict[str, Any], folder: Path) -> None:
+def embed_network(
+    manifest: Path, classes: Path, images: Path, model: Path, settings: dict[str, Any], folder: Path
+) -> None:
     """Pictures of the activations before the network's last linear layer."""
     from evenlight.models.artifacts import load_description
     from evenlight.models.network_artifacts import load_network
@@ -51,7 +62,9 @@ def _write(
     settings: dict[str, Any],
     folder: Path,
 ) -> None:
-    projection = project(values.astype(np.float64), rows["label_index"].to_numpy(), settings["perplexity"], settings["seed"])
+    projection = project(
+        values.astype(np.float64), rows["label_index"].to_numpy(), settings["perplexity"], settings["seed"]
+    )
     table = pd.DataFrame({"path": rows["path"], "split": rows["split"], "label": rows["label"]})
     for name, points in (("pca", projection.pca), ("tsne", projection.tsne)):
         table[f"{name}_x"], table[f"{name}_y"] = points[:, 0], points[:, 1]

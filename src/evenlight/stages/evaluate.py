@@ -62,8 +62,12 @@ def evaluate(
     )
     shown = numbers.get("test", next(iter(numbers.values())))
     title = f"{description['name']}: test images"
-    write_bytes(folder / "confusion.png", charts.confusion_picture(np.array(shown["confusion"]), classes, title))
-    _write_misclassified(test, scores[splits == "test"], rows, images, description, settings["gallery"], folder)
+    write_bytes(
+        folder / "confusion.png", charts.confusion_picture(np.array(shown["confusion"]), classes, title)
+    )
+    _write_misclassified(
+        test, scores[splits == "test"], rows, images, description, settings["gallery"], folder
+    )
 
 
 def _write_misclassified(
@@ -96,7 +100,11 @@ def _write_misclassified(
     captions = [
         f"{path.rsplit('/', 1)[-1]}\n{true} as {guess}, {score:.2f}"
         for path, true, guess, score in zip(
-            shown["path"], shown["true_label"], shown["predicted_label"], confidence[wrong][:gallery], strict=True
+            shown["path"],
+            shown["true_label"],
+            shown["predicted_label"],
+            confidence[wrong][:gallery],
+            strict=True,
         )
     ]
     title = f"{description['name']}: {len(wrong):,} of {len(test):,} test images misclassified"
@@ -124,7 +132,10 @@ def summarize(folder: Path, models: dict[str, Path], results: Path) -> None:
     write_csv(
         results / "leaderboard.csv",
         ["model", "kind", *columns],
-        [[name, metrics[name]["kind"], *("" if v is None else v for v in rows[name].values())] for name in order],
+        [
+            [name, metrics[name]["kind"], *("" if v is None else v for v in rows[name].values())]
+            for name in order
+        ],
     )
     networks = [name for name in order if (models[name] / "history.csv").exists()]
     best = {"model": order[0], "network": networks[0] if networks else None}

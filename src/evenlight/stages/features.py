@@ -9,7 +9,9 @@ from evenlight.standardize import to_rgb
 from evenlight.storage import read_array, read_table, write_table
 
 
-def extract(family: str, images: Path, shard: Path, color: str, options: Mapping[str, Any], table: Path) -> None:
+def extract(
+    family: str, images: Path, shard: Path, color: str, options: Mapping[str, Any], table: Path
+) -> None:
     """Compute one family's columns; rows are the usable images of the shard."""
     rows = read_table(shard, ["path", "verdict"])
     paths = rows.loc[rows["verdict"] != "quarantined", "path"].tolist()

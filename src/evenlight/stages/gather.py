@@ -15,7 +15,7 @@ from evenlight.storage import read_table, write_json, write_table
 
 def gather(
     shards: Sequence[Path],
-    metadata: Path,
+    folder: Path,
     dataset: Mapping[str, Any],
     split: Mapping[str, Any],
     ignored: int,
@@ -33,7 +33,9 @@ def gather(
     for file in sorted(shards):
         tables.append(read_table(file).assign(shard=file.stem))
     scanned = pd.concat(tables, ignore_index=True)
-    rows, names, counts = gather_rows(scanned, read_metadata(metadata), dataset, split, ignored)
+    rows, names, counts = gather_rows(
+        scanned, read_metadata(folder / "metadata.csv"), dataset, split, ignored
+    )
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts["reasons"].items())
     say(
         f"{counts['found']:,} files found = {counts['used']:,} used + {counts['quarantined']:,} quarantined"

@@ -12,7 +12,7 @@ def describe_families() -> str:
         module = family(name)
         options = module.Options()
         columns = module.column_names(options, _SHAPE)
-        lines = [f"{name}: {module.__doc__.splitlines()[0]}"]
+        lines = [f"{name}: {_first_line(module.__doc__)}"]
         for key, field in module.Options.model_fields.items():
             lines.append(f"  option {key} = {getattr(options, key)}: {field.description}")
         shown = ", ".join(columns) if len(columns) <= 50 else f"{', '.join(columns[:3])}, ... {columns[-1]}"
@@ -20,3 +20,7 @@ def describe_families() -> str:
         lines += [f"  {len(columns)} columns at 64 x 64: {shown}", f"  {doc}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").split("\n")[0]

@@ -19,7 +19,9 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
     """
     description = artifacts.load_description(model)
     if description["data_hash"] != file_sha256(manifest):
-        raise UserError(f"{model}: trained on another state of the data than {manifest}; run `snakemake --cores 8`")
+        raise UserError(
+            f"{model}: trained on another state of the data than {manifest}; run `snakemake --cores 8`"
+        )
     rows = usable_rows(manifest)
     classes = description["classes"]
     scores = np.empty((len(rows), len(classes)), dtype=np.float32)
@@ -51,5 +53,10 @@ def _shards(rows: pd.DataFrame) -> list[np.ndarray]:
 
 def _prediction_table(rows: pd.DataFrame, classes: list[str], scores: np.ndarray) -> pd.DataFrame:
     predicted = pd.Series(np.array(classes, dtype=object)[scores.argmax(axis=1)], dtype="str")
-    columns = {"path": rows["path"], "split": rows["split"], "true_label": rows["label"], "predicted_label": predicted}
+    columns = {
+        "path": rows["path"],
+        "split": rows["split"],
+        "true_label": rows["label"],
+        "predicted_label": predicted,
+    }
     return pd.DataFrame(columns | {f"score_{name}": scores[:, code] for code, name in enumerate(classes)})

@@ -17,7 +17,9 @@ def scan(folder: Path, shard: str, shards: int, table: Path) -> None:
     """
     listing = list_folder(folder)
     if listing.shard_count != shards or shard not in listing.shards:
-        raise UserError(f"{folder}: files were added or removed during the run; run `snakemake --cores 8` again")
+        raise UserError(
+            f"{folder}: files were added or removed during the run; run `snakemake --cores 8` again"
+        )
     rows = scan_shard(folder, listing.shards[shard])
     write_table(table, rows)
     bad = int((rows["verdict"] == "quarantined").sum())

@@ -9,8 +9,8 @@ import numpy as np
 
 from evenlight.errors import UserError
 from evenlight.listing import text_to_path
-from evenlight.scanning import decode_again
 from evenlight.progress import progress
+from evenlight.scanning import decode_again
 from evenlight.standardize import standardize as standardize_image
 from evenlight.storage import read_table, write_array
 
@@ -37,4 +37,6 @@ def _check_space(target: Path, needed: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(target.parent).free
     if needed > free:
-        raise UserError(f"{target}: needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; make space")
+        raise UserError(
+            f"{target}: needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; make space"
+        )

@@ -57,7 +57,9 @@ def train(
     )
     save_network(folder, network, description)
     columns = [field.name for field in fields(Epoch)]
-    write_csv(folder / "history.csv", columns, [[_plain(value) for value in astuple(epoch)] for epoch in history])
+    write_csv(
+        folder / "history.csv", columns, [[_plain(value) for value in astuple(epoch)] for epoch in history]
+    )
 
 
 def _plain(value: float) -> str:

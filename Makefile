@@ -1,0 +1,42 @@
+# Thin wrappers: each target prepares the environment once per lock file, then runs one line that can be copied.
+.DEFAULT_GOAL := help
+.PHONY: help run test ui lock check clean
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+run: $(READY) ## set everything up and run the pipeline on the example data
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(READY) ## set everything up and run the tests
+	$(BIN)/python -m pytest
+
+ui: $(READY) ## open MLflow; prints the address of the leaderboard
+	$(BIN)/evenlight ui
+
+check: $(READY) ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/python .ci/lint_workflow.py
+	$(BIN)/mypy
+
+lock: $(READY) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --upgrade --no-header --no-annotate -o requirements.lock
+
+clean: ## delete everything that the workflow made (not raw data, reports and MLflow's store)
+	rm -rf data/manifest data/standardized data/features models results logs .snakemake
+
+# uv from the lock file installs the rest: ten times faster than pip (docs/decisions.md)
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock (once; downloads about 3 GB)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
+	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
