@@ -15,8 +15,8 @@ def stage_model(folder: Path, target: Path) -> None:
 
     All files are copied as they are. Beside a classical model's `model.skops` comes the description that
     makes it an MLflow scikit-learn model, for `mlflow.sklearn.load_model` and `mlflow.pyfunc.load_model`
-    (input: the feature columns of `model.json`; a threshold rule needs this package installed). A network has no MLflow
-    flavour that keeps safetensors; `evenlight.models.artifacts.load_network` reads the folder.
+    (input: the feature columns of `model.json`; a threshold rule needs this package installed). A network
+    has no MLflow flavour that keeps safetensors; `evenlight.models.artifacts.load_network` reads the folder.
 
     Raises:
         UserError: `model.json` is missing or damaged.
