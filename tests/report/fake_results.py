@@ -89,7 +89,7 @@ class FakeResults:
         self.table = self._manifest(codes, splits, draws)
         storage.write_table(self.root / "manifest.parquet", self.table)
         shape = (_ROWS, 48, 48, 1 if self.color == "gray" else 3)
-        pixels = np.clip(draws.normal(np.linspace(40, 200, _ROWS)[:, None, None, None], 20, shape), 0, 255)
+        pixels = np.clip(draws.normal(np.linspace(40, 200, _ROWS)[:, None, None, None], 60, shape), 0, 255)
         storage.write_array(self.root / "standardized" / "0000.npy", pixels.astype(np.uint8))
         summary = self._summary(splits, codes)
         storage.write_json(self.root / "summary.json", summary)

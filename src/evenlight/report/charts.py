@@ -278,7 +278,7 @@ def _figure(width: float, height: float) -> "Iterator[Figure]":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with style.context(["default", _STYLE], after_reset=True), warnings.catch_warnings():
+    with style.context(["default", _STYLE]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a label in, say, Chinese
         figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
