@@ -225,11 +225,15 @@ def track(
 
 
 @app.command(rich_help_panel=_TOOLS)
-def get(name: str, root: Path = Path()) -> None:
+def get(
+    name: str,
+    root: Path = Path(),
+    url: Annotated[str | None, typer.Option(help="another repository that holds the same files")] = None,
+) -> None:
     """Download a known public data set into data/raw/ and verify it."""
     from evenlight import download
 
-    download.get(name, root)
+    download.get(name, root, url)
 
 
 @app.command(rich_help_panel=_TOOLS)

@@ -25,7 +25,7 @@ try:
         # the number of shards must be known at parse time, so a rule would come too late
         from evenlight.stages import example_data
 
-        example_data.render(RAW, images=1200, seed=0, cores=1)
+        example_data.render(RAW, images=1200, seed=0, cores=min(8, os.cpu_count() or 1))
     LISTING = list_folder(RAW)
 except UserError as problem:
     raise WorkflowError(str(problem)) from None
