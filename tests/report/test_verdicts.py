@@ -9,7 +9,7 @@ from evenlight.report.verdicts import Rules, findings, group_state, set_apart
 SUMMARY = {"found": 400, "quarantined": 0, "reasons": {}, "notes": []}
 
 
-def model(name="svm", right=460, n=500, baseline=0.5, groups=None) -> Model:
+def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=None) -> Model:
     cells = {k: {"n": m, "accuracy": estimate(r, m)} for k, (r, m) in (groups or {}).items()}
     test = {
         "n": n,
@@ -17,7 +17,8 @@ def model(name="svm", right=460, n=500, baseline=0.5, groups=None) -> Model:
         "per_class": {"day": {"n": n}},
         "per_group": {"camera": cells} if groups else {},
     }
-    return Model({"model": name, "baseline": baseline, "classes": ["day"], "splits": {"test": test}})
+    seen = {"validation": {"accuracy": estimate(validation, 50)}} if validation else {}
+    return Model({"model": name, "baseline": baseline, "classes": ["day"], "splits": {"test": test} | seen})
 
 
 def said(models, state) -> list[str]:
@@ -78,3 +79,12 @@ def test_overlap_with_the_best():
         s.startswith("near is not distinguishable from svm on these 500 test images")
         for s in said([best, near, far], "few")
     )
+
+
+def test_a_tie_on_validation_is_said():
+    tied = [model(validation=48), model("rf", 450, validation=48), model("cnn", 450, validation=47)]
+    assert said(tied, "note") == [
+        "svm and rf share the best validation accuracy; the choice among them says little."
+    ]
+    assert said([tied[0], tied[2]], "note") == []
+    assert said([model(), model("rf")], "note") == []

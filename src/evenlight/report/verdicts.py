@@ -44,7 +44,12 @@ def findings(
     found = [*_files(summary), *(Finding(NOTE, visible_text(note), "files") for note in summary["notes"])]
     found += _baseline(models, rules)
     if best and best.test:
-        found += [*_undefined_classes(best), *_groups(best, rules), *_others(models, best)]
+        found += [
+            *_undefined_classes(best),
+            *_groups(best, rules),
+            *_others(models, best),
+            *_ties(models, best),
+        ]
     return sorted(found, key=lambda finding: (LOOK, NOTE, FEW, FINE).index(finding.state))
 
 
@@ -183,6 +188,19 @@ def _rate(measure: Mapping[str, Any], rules: Rules) -> str:
     if low is None or high is None:
         return middle
     return f"{middle} ({_percent(rules.confidence, 'g')} interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _ties(models: "Sequence[Model]", best: "Model") -> list[Finding]:
+    """Several models first on validation: which of them is called the best is then a convention."""
+
+    def score(model: "Model") -> float | None:
+        return (model.metrics["splits"].get("validation", {}).get("accuracy") or {}).get("value")
+
+    first = [visible_text(model.name) for model in models if score(model) == score(best)]
+    if score(best) is None or len(first) < 2:
+        return []
+    sentence = f"{_listed(first, 6)} share the best validation accuracy; the choice among them says little."
+    return [Finding(NOTE, sentence, "models")]
 
 
 def _percent(share: float, form: str = ".1f") -> str:
