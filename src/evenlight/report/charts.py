@@ -197,7 +197,7 @@ def scatter_picture(
     title: str,
     subtitle: str,
 ) -> bytes:
-    """Two-dimensional embedding: a point per image, coloured by class, test images with a dark rim.
+    """Two-dimensional embedding: a point per image, coloured by class, test images outlined.
 
     Args:
         x, y: float (N,), N up to about 5,000.
@@ -258,7 +258,7 @@ def _class_legend(axes: "Axes", classes: Sequence[str], any_test: bool) -> None:
     if len(classes) > _LEGEND_UP_TO:
         handles.append(point(f"and {len(classes) - _LEGEND_UP_TO} more classes", marker=""))
     if any_test:
-        handles.append(point("dark rim: test image", marker="o", markerfacecolor="none", color=_INK))
+        handles.append(point("outlined: test image", marker="o", markerfacecolor="none", color=_INK))
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
