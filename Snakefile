@@ -32,20 +32,12 @@ except UserError as problem:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/features.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/explain.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/track.smk"
 
 
 report: "workflow/report/workflow.rst"
 
 
 rule all:
-    default_target: True
     """Everything: the published report and, unless switched off, the tracked runs."""
     input:
         collect("results/{dataset}/published.ok", dataset=DATASET),
@@ -59,8 +51,18 @@ rule all:
     localrule: True
 
 
+# in pipeline order; `rule all` stands before them, because the first rule is the default
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/explain.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/track.smk"
+
+
 onsuccess:
-    print(f"Finished. Open reports/{DATASET}/index.html")
+    print(closing_words())
 
 
 onerror:

@@ -13,6 +13,7 @@ from evenlight import runtime
 from evenlight.listing import list_folder
 from evenlight.models.classical import families_of
 from evenlight.sources import sources
+from evenlight.tracking_views import leaderboard_url
 
 runtime.prepare_jobs()
 
@@ -85,10 +86,30 @@ def lock_hash():
     return hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest()[:16]
 
 
+def tracking_record(dataset):
+    """What the last tracking job left; empty where there was none."""
+    try:
+        return json.loads(
+            Path(f"results/{dataset}/provenance/tracking.json").read_text()
+        )
+    except (OSError, ValueError):
+        return {}
+
+
 def failed_attempts(dataset):
     """Number of attempts that found no server: a new failure changes it, so the next run tries again."""
-    try:
-        record = Path(f"results/{dataset}/provenance/tracking.json").read_text()
-        return json.loads(record)["failed_attempts"]
-    except (OSError, ValueError, KeyError):
-        return 0
+    return tracking_record(dataset).get("failed_attempts", 0)
+
+
+def closing_words():
+    """Where the results are, and a warning when they are not in MLflow yet."""
+    words = [f"Finished. Open reports/{DATASET}/index.html"]
+    record = tracking_record(DATASET) if config["tracking"]["enabled"] else {}
+    if record.get("status") == "pending":
+        words.append(
+            f"WARNING: not in MLflow yet ({record['problem']}); the next run logs it."
+        )
+    address = leaderboard_url(record)
+    if address:
+        words.append(f"Compare the models in MLflow: `make ui`, then {address}")
+    return "\n".join(words)
