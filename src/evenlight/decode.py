@@ -1,26 +1,23 @@
 """Bytes of an image file -> RGB uint8 array, or a reason why not.
 
-The policy is the design's reliability.md, section 2: bytes are read once and decoded from memory, the type comes from
-the first bytes (never from the extension), limits are checked on the header before pixels are allocated, JPEGs must
-pass libjpeg without a warning, 16-bit images are scaled, ICC profiles are converted to sRGB, EXIF orientation is
-applied and alpha is composited over white. cv2 never sees a path: its path functions crash on odd names.
+The policy is the design's reliability.md, section 2: the type comes from the first bytes (never from the extension),
+limits are checked on the header before pixels are allocated, JPEGs must pass libjpeg without a warning, 16-bit images
+are scaled, ICC profiles are converted to sRGB, EXIF orientation is applied and alpha is composited over white. cv2
+never sees a path: its path functions crash on odd names.
 """
 
 import hashlib
 import io
 import os
-import stat
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
-MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 30_000
 MIN_SIDE = 8
@@ -90,7 +87,8 @@ _HARMLESS_JPEG = {
     "Unsupported color conversion": "jpeg_gate_skipped",
     "bad ICC marker": "icc_invalid",
 }
-_ORIENTATION_TAG = 0x0112
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_BITS_TAG, _PHOTOMETRIC_TAG, _ORIENTATION_TAG = 258, 262, 274
 
 
 class Quarantine(Exception):  # noqa: N818 (a verdict, not a failure of ours)
@@ -125,38 +123,6 @@ class DecodedImage:
         digest = hashlib.sha256(struct.pack("<II", *self.pixels.shape[:2]))
         digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
-
-
-def read_file(path: Path, root: Path) -> bytes:
-    """Read a file once, guarded against pipes, devices, giants and links that leave `root`.
-
-    Raises:
-        Quarantine: it is not a readable regular file inside `root`.
-    """
-    try:
-        if stat.S_ISLNK(os.lstat(path).st_mode):
-            target = os.path.realpath(path, strict=True)
-            if os.path.commonpath([target, os.path.realpath(root)]) != os.path.realpath(root):
-                raise Quarantine("symlink_outside_root")
-        # without O_NONBLOCK, opening a pipe would wait for a writer for ever
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as stream:
-            facts = os.fstat(stream.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise Quarantine("not_regular_file")
-            if facts.st_size > MAX_FILE_BYTES:
-                raise Quarantine("file_too_large", f"{facts.st_size:,} bytes")
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except IsADirectoryError:
-        raise Quarantine("not_regular_file") from None
-    except OSError as problem:
-        kind = (
-            "not_regular_file" if problem.errno in (6, 19) else "unreadable"
-        )  # ENXIO, ENODEV: socket, device
-        raise Quarantine(kind, problem.strerror or "") from None
-    if not data:
-        raise Quarantine("empty_file")
-    return data
 
 
 def sniff(data: bytes) -> str:
@@ -203,7 +169,7 @@ def decode(data: bytes, name: str = "") -> DecodedImage:
     suffix = os.path.splitext(name)[1].lower()
     if suffix and suffix not in _EXTENSIONS[kind]:
         warnings.append("ext_mismatch")
-    png_depth = _walk_png(data) if kind == "PNG" else 8
+    png_depth = _walk_png(data) if kind == "PNG" else 0
     try:
         return _decode_known(data, kind, png_depth, warnings)
     except Quarantine:
@@ -220,35 +186,72 @@ def _decode_known(data: bytes, kind: str, png_depth: int, warnings: list[str]) -
     # global state of Pillow: our own limits are checked instead, and half a picture is never accepted
     Image.MAX_IMAGE_PIXELS = None
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    image = Image.open(io.BytesIO(data), formats=[kind])
+    try:
+        image = Image.open(io.BytesIO(data), formats=[kind])
+    except UnidentifiedImageError:  # its text holds a memory address, so it differs between runs
+        raise Quarantine("corrupt", "the header can't be read") from None
     width, height = image.size
     _check_dimensions(width, height)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and kind != "JPEG":  # an MPO is a JPEG with further pictures behind the first
         raise Quarantine("multi_page" if kind == "TIFF" else "animated", f"{frames} frames")
     orientation = _orientation(image)
+    if kind == "TIFF" and orientation >= 5:  # Pillow gives the size after turning
+        width, height = height, width
     profile = image.info.get("icc_profile")
     channels = len(image.getbands())
+    depth = png_depth or _depth(image)
     pixels = None
     if kind == "JPEG":
-        plain = image.mode in ("RGB", "L") and not profile and orientation in (0, 1)
         pixels = _gate_jpeg(data, warnings)
-        if not plain:
-            pixels = None
-    elif kind == "PNG" and png_depth == 16 and image.mode != "I;16":
-        pixels = _read_deep_png(data)
-        pixels = _composite_over_white(pixels) if pixels.shape[2] == 4 else pixels
-    depth = 16 if png_depth == 16 or image.mode.startswith("I;16") else 1 if image.mode == "1" else 8
-    if pixels is None:
-        # Pillow turns TIFFs upright itself while loading
-        upright = image if kind == "TIFF" else ImageOps.exif_transpose(image)
-        upright.load()
-        pixels = _to_rgb(upright, profile, warnings)
-    if pixels.min() == pixels.max():
+    if pixels is None or profile or image.mode not in ("RGB", "L"):
+        pixels = _load(image, data, depth, profile, warnings)
+    if kind != "TIFF":  # Pillow and cv2 turn TIFFs upright themselves
+        pixels = _upright(pixels, orientation)
+    if (pixels == pixels[0, 0]).all():
         warnings.append("constant_image")
     return DecodedImage(
         pixels, kind, width, height, channels, depth, orientation, tuple(sorted(set(warnings)))
     )
+
+
+def _load(
+    image: Image.Image, data: bytes, depth: int, profile: bytes | None, warnings: list[str]
+) -> np.ndarray:
+    """Pixels of an opened image as RGB uint8 (H, W, 3)."""
+    image.load()
+    if depth == 16 and not image.mode.startswith("I"):
+        image = Image.fromarray(_read_deep(data))
+    elif image.mode == "I;16" and _tiff_tag(image, _PHOTOMETRIC_TAG) == (0,):
+        image = Image.fromarray(65535 - np.asarray(image).astype(np.uint16))  # white is zero
+    return _to_rgb(image, profile, warnings)
+
+
+def _depth(image: Image.Image) -> int:
+    """Bits per channel of an opened file that is not a PNG."""
+    if image.mode == "1":
+        return 1
+    bits = max(_tiff_tag(image, _BITS_TAG) or (8,))
+    if bits not in (1, 2, 4, 8, 16):
+        raise Quarantine("unsupported_depth", f"{bits} bits")
+    return bits
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> tuple[int, ...]:
+    """Values of a tag, empty where there is none or the image is no TIFF."""
+    value = getattr(image, "tag_v2", {}).get(tag, ())
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn and mirror pixels (H, W, 3) as an EXIF orientation of 0 to 8 says."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _check_dimensions(width: int, height: int) -> None:
@@ -264,8 +267,8 @@ def _check_dimensions(width: int, height: int) -> None:
 
 
 def _walk_png(data: bytes) -> int:
-    """Check the chunks of a PNG up to its end; return the bit depth. Pillow accepts bad CRCs and a missing end."""
-    position, seen_data, depth = 8, False, 8
+    """Check chunks and pixel data of a PNG; return the bit depth. Pillow accepts bad CRCs and missing rows."""
+    position, parts, header = 8, [], b""
     for _ in range(20_000):
         if position + 12 > len(data):
             raise Quarantine("truncated", "no IEND chunk")
@@ -274,25 +277,50 @@ def _walk_png(data: bytes) -> int:
         end = position + 12 + length
         if end > len(data):
             raise Quarantine("truncated", f"chunk {name!r} runs past the end")
-        body = memoryview(data)[position + 4 : end - 4]
-        if zlib.crc32(body) != struct.unpack(">I", data[end - 4 : end])[0]:
+        body = memoryview(data)[position + 8 : end - 4]
+        if zlib.crc32(body, zlib.crc32(name)) != struct.unpack(">I", data[end - 4 : end])[0]:
             raise Quarantine("corrupt", f"bad CRC in chunk {name!r}")
         if position == 8:
             if name != b"IHDR" or length != 13:
                 raise Quarantine("corrupt", "does not begin with IHDR")
-            width, height, depth = struct.unpack(">IIB", data[16:25])
-            _check_dimensions(width, height)
+            header = bytes(body)
+            _check_dimensions(*struct.unpack(">II", header[:8]))
         if name == b"acTL":
             raise Quarantine("animated", "APNG")
-        if name == b"tRNS" and depth == 16:
+        if name == b"tRNS" and header[8] == 16:
             raise Quarantine("unsupported_depth", "16 bits with a transparent colour")
-        seen_data = seen_data or name == b"IDAT"
+        if name == b"IDAT":
+            parts.append(body)
         if name == b"IEND":
-            if not seen_data:
-                raise Quarantine("corrupt", "no pixel data")
-            return depth
+            _check_png_data(header, b"".join(parts))
+            return header[8]
         position = end
     raise Quarantine("corrupt", "more than 20,000 chunks")
+
+
+def _check_png_data(header: bytes, compressed: bytes) -> None:
+    """Inflate the pixel data: exactly as many bytes as the header promises, and a right checksum."""
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(color)
+    if channels is None or depth not in (1, 2, 4, 8, 16):
+        raise Quarantine("corrupt", f"colour type {color} with {depth} bits")
+    # first column and row of a pass, and the steps from one to the next
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    sizes = [(-((x - width) // dx), -((y - height) // dy)) for x, y, dx, dy in passes]
+    expected = sum(
+        rows * (1 + (columns * channels * depth + 7) // 8) for columns, rows in sizes if columns > 0
+    )
+    inflater = zlib.decompressobj()
+    try:
+        found = len(inflater.decompress(compressed, expected + 65_536))
+    except zlib.error as problem:
+        raise Quarantine("corrupt", str(problem)) from None
+    if found < expected:
+        raise Quarantine("truncated", f"{found:,} of {expected:,} bytes of pixel data")
+    if found > expected + 65_535:
+        raise Quarantine("corrupt", "more pixel data than the picture holds")
+    if not inflater.eof:
+        raise Quarantine("truncated", "pixel data without its checksum")
 
 
 def _gate_jpeg(data: bytes, warnings: list[str]) -> np.ndarray | None:
@@ -316,9 +344,9 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 0
 
 
-def _read_deep_png(data: bytes) -> np.ndarray:
-    """A 16-bit colour PNG as 8-bit RGB or RGBA; Pillow would keep the high byte only."""
-    deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_ANYDEPTH)
+def _read_deep(data: bytes) -> np.ndarray:
+    """A 16-bit colour PNG or TIFF as 8-bit RGB or RGBA; Pillow would keep the high byte only."""
+    deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
         raise Quarantine("unsupported_depth", "16 bits")
     codes = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
@@ -342,6 +370,8 @@ def _to_rgb(image: Image.Image, profile: bytes | None, warnings: list[str]) -> n
         color = _to_srgb(alpha_image.convert("RGB"), profile, warnings) if profile else alpha_image
         array = np.dstack([np.asarray(color)[:, :, :3], np.asarray(alpha_image)[:, :, 3]])
         return _composite_over_white(array)
+    if image.mode == "P":
+        image = image.convert("RGB")
     if profile and image.mode in ("RGB", "L", "CMYK"):
         return np.ascontiguousarray(_to_srgb(image, profile, warnings).convert("RGB"))
     return np.ascontiguousarray(image.convert("RGB"))

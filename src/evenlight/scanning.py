@@ -1,6 +1,8 @@
 """Raw files -> one row each with a verdict, and never a file dropped in silence."""
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evenlight.decode import Quarantine, decode, read_file
+from evenlight.decode import Quarantine, decode
 from evenlight.errors import UserError
 from evenlight.listing import File, path_to_text
 from evenlight.progress import progress
+
+MAX_FILE_BYTES = 64 * 2**20
 
 _INTEGERS = {"row": "int32", "bytes": "int64"} | dict.fromkeys(
     ("width", "height", "channels", "bit_depth", "exif_orientation"), "int32"
@@ -54,6 +58,41 @@ def _scan_file(folder: Path, file: File) -> dict[str, Any]:
         "bit_depth": image.bit_depth,
         "exif_orientation": image.exif_orientation,
     }
+
+
+def read_file(path: Path, root: Path) -> bytes:
+    """Read a file once, guarded against pipes, devices, giants and links that leave `root`.
+
+    Raises:
+        Quarantine: it is not a readable regular file inside `root`.
+    """
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            target = os.path.realpath(path, strict=True)
+            if os.path.commonpath([target, os.path.realpath(root)]) != os.path.realpath(root):
+                raise Quarantine("symlink_outside_root")
+        with open(path, "rb", opener=_open_at_once) as stream:
+            facts = os.fstat(stream.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise Quarantine("not_regular_file")
+            if facts.st_size > MAX_FILE_BYTES:
+                raise Quarantine("file_too_large", f"{facts.st_size:,} bytes")
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except IsADirectoryError:
+        raise Quarantine("not_regular_file") from None
+    except OSError as problem:
+        kind = (
+            "not_regular_file" if problem.errno in (6, 19) else "unreadable"
+        )  # ENXIO, ENODEV: socket, device
+        raise Quarantine(kind, problem.strerror or "") from None
+    if not data:
+        raise Quarantine("empty_file")
+    return data
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Without O_NONBLOCK, opening a pipe would wait for a writer for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decode_again(folder: Path, path: str, content_hash: str) -> np.ndarray:
