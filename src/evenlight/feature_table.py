@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import evenlight.features
+from evenlight.errors import UserError
 from evenlight.storage import read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH = 256  # images whose intermediate arrays are in memory at one time
+_BATCH_PIXELS = 2**20  # of images whose intermediate arrays are in memory at one time
 
 
 def family_names() -> list[str]:
@@ -28,7 +29,13 @@ def family_names() -> list[str]:
 
 
 def family(name: str) -> ModuleType:
-    """The module of a family."""
+    """The module of a family.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in family_names():
+        raise UserError(f"there is no feature family {name!r}; there are {', '.join(family_names())}")
     return importlib.import_module(f"evenlight.features.{name}")
 
 
@@ -38,17 +45,24 @@ def feature_table(
     """Columns of one family for RGB uint8 images (N, H, W, 3); `path` first, then float32 columns.
 
     Raises:
-        UserError: the images do not suit the family.
+        UserError: the images do not suit the family, or are not as many as the paths.
     """
     import pandas as pd
+
+    if len(images) != len(paths):
+        raise UserError(
+            f"{len(images):,} standardized images for {len(paths):,} usable files;"
+            " run `snakemake --cores 8` to standardize them again"
+        )
 
     module = family(name)
     settings = module.Options(**options)
     columns = module.column_names(settings, images.shape[1:])
     values = np.empty((len(images), len(columns)), dtype=np.float32)
-    for start in range(0, len(images), _BATCH):
-        values[start : start + _BATCH] = module.extract(
-            np.ascontiguousarray(images[start : start + _BATCH]), settings
+    batch = max(1, _BATCH_PIXELS // (images.shape[1] * images.shape[2]))
+    for start in range(0, len(images), batch):
+        values[start : start + batch] = module.extract(
+            np.ascontiguousarray(images[start : start + batch]), settings
         )
     table = pd.DataFrame(values, columns=columns)
     table.insert(0, "path", pd.Series(list(paths), dtype="str"))
@@ -64,10 +78,23 @@ def join_families(tables: Mapping[str, Sequence[Path]], paths: Sequence[str]) ->
 
     Returns:
         float32 (N, D) and the column names, families in the order given.
+
+    Raises:
+        UserError: an image has no row in a family's tables, or there is no image.
     """
     blocks, columns = [], []
-    for shards in tables.values():
+    for name, shards in tables.items():
+        if not shards:
+            raise UserError(f"there is no image to read {name} features of")
         table = read_tables(list(shards)).set_index("path")
-        blocks.append(table.loc[list(paths)].to_numpy(dtype=np.float32))
+        places = table.index.get_indexer(list(paths))
+        if (places < 0).any():
+            raise UserError(
+                f"{shards[0].parent}: no {name} features of {paths[int((places < 0).argmax())]};"
+                " run `snakemake --cores 8` to compute them"
+            )
+        blocks.append(table.to_numpy(dtype=np.float32)[places])
         columns += table.columns.tolist()
+    if not blocks:
+        return np.empty((len(paths), 0), dtype=np.float32), []
     return np.concatenate(blocks, axis=1), columns
