@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenlight.errors import UserError
 from evenlight.progress import say
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from evenlight.models.cnn import SmallNetwork
 
-_INFERENCE_BATCH = 256  # fixed, because the last digits of a result depend on it
+# a fixed number for a size, because the last digits of a result depend on it: 256 images of 64 x 64
+_INFERENCE_PIXELS = 2**20
 
 
 class CnnOptions(BaseModel):
@@ -58,7 +60,8 @@ def prepare_torch(seed: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    # the same switch as use_deterministic_algorithms(True), which imports torch's compiler: 5 CPU seconds
+    torch.set_deterministic_debug_mode("error")
     torch.manual_seed(seed)
 
 
@@ -69,7 +72,7 @@ def train_network(
     validation: tuple[np.ndarray, np.ndarray],
     class_count: int,
     seed: int,
-) -> tuple["SmallNetwork", list[Epoch]]:
+) -> tuple["SmallNetwork", list[Epoch], int]:
     """Train with SGD, momentum and a one-cycle schedule; keep the weights of the best validation epoch.
 
     Args:
@@ -81,7 +84,11 @@ def train_network(
         seed: of initial weights, order, flips and dropout.
 
     Returns:
-        The network in evaluation mode, and one row per epoch.
+        The network in evaluation mode, one row per epoch, and the epoch whose weights were kept: the first of the
+        least validation loss, the last one where there is no validation image.
+
+    Raises:
+        UserError: the loss is not a number from the start, or the images are too small for the network.
     """
     import torch
 
@@ -100,28 +107,42 @@ def train_network(
     )
     steps = options.epochs * -(-len(images) // options.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=options.learning_rate, total_steps=steps + 1, pct_start=0.2, cycle_momentum=False
+        optimizer,
+        max_lr=options.learning_rate,
+        total_steps=max(steps + 1, 6),  # with five, of which a fifth is one, it divides by zero
+        pct_start=0.2,
+        cycle_momentum=False,
     )
     draws = np.random.Generator(np.random.PCG64(seed))
     history: list[Epoch] = []
-    best, best_loss = network.state_dict(), float("inf")
+    best: dict[str, torch.Tensor] = {}
+    best_epoch, best_score = 0, float("inf")
     started = time.monotonic()
     for number in range(1, options.epochs + 1):
         loss, accuracy = _train_epoch(network, optimizer, schedule, options, images, codes, draws)
         check = evaluate_network(network, *validation)
         rate = float(optimizer.param_groups[0]["lr"])
         history.append(Epoch(number, loss, accuracy, *check, rate))
-        if not np.isfinite(loss):
+        if not (np.isfinite(loss) and _is_finite(network)):
             say(f"  epoch {number}: the loss is no longer a number; try a smaller learning_rate")
             break
         # without validation images the last epoch counts
         score = check[0] if len(validation[1]) else -number
-        if score <= best_loss:
-            best_loss = score
+        if score < best_score:
+            best_epoch, best_score = number, score
             best = {name: value.clone() for name, value in network.state_dict().items()}
         _say_epoch(history[-1], options.epochs, time.monotonic() - started)
+    if not best:
+        raise UserError(
+            "params.yaml: the network's loss is not a number from the start; try a smaller learning_rate"
+        )
     network.load_state_dict(best)
-    return network.eval(), history
+    return network.eval(), history, best_epoch
+
+
+def _is_finite(network: "SmallNetwork") -> bool:
+    """False when the last step left a weight that is no number: its loss was still computed before."""
+    return all(bool(value.isfinite().all()) for value in network.state_dict().values())
 
 
 def _train_epoch(
@@ -167,7 +188,9 @@ def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per channel of uint8 images (N, H, W, C), each float64 (C,) in 0 to 1."""
-    counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[3])])
+    counts = np.zeros((images.shape[3], 256), dtype=np.int64)
+    for image in images:  # one at a time: bincount makes every byte eight
+        counts += [np.bincount(image[..., c].ravel(), minlength=256) for c in range(images.shape[3])]
     levels = np.arange(256) / 255
     mean = counts @ levels / counts.sum(axis=1)
     variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
@@ -197,10 +220,11 @@ def run_network(network: "SmallNetwork", images: np.ndarray) -> tuple[np.ndarray
     import torch
 
     network.eval()
+    batch = max(1, _INFERENCE_PIXELS // (images.shape[1] * images.shape[2]))
     logits, features = [], []
     with torch.inference_mode():
-        for start in range(0, len(images), _INFERENCE_BATCH):
-            hidden = network.features(to_tensor(images[start : start + _INFERENCE_BATCH]))
+        for start in range(0, len(images), batch):
+            hidden = network.features(to_tensor(images[start : start + batch]))
             features.append(hidden.double().numpy())
             logits.append(network.classifier(hidden).double().numpy())
     return np.concatenate(logits), np.concatenate(features)

@@ -41,18 +41,19 @@ def train(
     validation = load_images(validation_rows, images), validation_rows["label_index"].to_numpy()
     settings = CnnOptions(**options)
     say(f"training {name} on {len(codes):,} images, {settings.epochs} epochs")
-    network, history = train_network(settings, pixels, codes, validation, len(names), seed_for(seed, name))
-    best = min(history, key=lambda epoch: np.nan_to_num(epoch.validation_loss, nan=-epoch.epoch))
+    network, history, best_epoch = train_network(
+        settings, pixels, codes, validation, len(names), seed_for(seed, name)
+    )
     description = describe(
         name,
-        options,
+        settings.model_dump(),
         classes=names,
         standardize=dict(standardize),
         columns=None,
         families=[],
         input_shape=list(pixels.shape[1:]),
         seed=seed,
-        fit={"training_images": len(codes), "best_epoch": best.epoch},
+        fit={"training_images": len(codes), "best_epoch": best_epoch},
         data_hash=file_sha256(manifest),
     )
     save_network(folder, network, description)
@@ -64,4 +65,4 @@ def train(
 
 def _plain(value: float) -> str:
     """Six digits; an undefined number is an empty cell."""
-    return "" if np.isnan(value) else f"{value:.6g}"
+    return f"{value:.6g}" if np.isfinite(value) else ""
