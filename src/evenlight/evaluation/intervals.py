@@ -1,9 +1,10 @@
 """Intervals for numbers that estimate something."""
 
+from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 Estimate = dict[str, Any]
 
@@ -16,7 +17,7 @@ def wilson(right: int, n: int, confidence: float) -> tuple[float, float]:
         n: trials, at least 1.
         confidence: such as 0.95.
     """
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     share = right / n
     center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
@@ -32,6 +33,45 @@ def proportion(right: int, n: int, confidence: float) -> Estimate:
         return {"value": None, "low": None, "high": None, "n": 0}
     low, high = wilson(right, n, confidence)
     return {"value": right / n, "low": low, "high": high, "n": n}
+
+
+def mean_of_proportions(shares: Sequence[Estimate], n: int) -> Estimate:
+    """The mean of independent proportions, each with its interval (MOVER: Zou and Donner 2008).
+
+    Unlike the bootstrap it knows that a few images without an error do not prove that there never is one.
+
+    Args:
+        shares: what `proportion` gives; undefined ones are left out.
+        n: images behind all of them.
+    """
+    defined = [share for share in shares if share["value"] is not None]
+    if not defined:
+        return {"value": None, "low": None, "high": None, "n": n}
+    value, low, high = (np.array([share[key] for share in defined]) for key in ("value", "low", "high"))
+    mean = float(value.mean())
+    return {
+        "value": mean,
+        "low": max(0.0, mean - float(np.sqrt(((value - low) ** 2).sum())) / len(defined)),
+        "high": min(1.0, mean + float(np.sqrt(((high - value) ** 2).sum())) / len(defined)),
+        "n": n,
+    }
+
+
+def f1_estimate(hits: int, misses: int, n: int, confidence: float) -> Estimate:
+    """F1 = 2 s / (1 + s), where s = hits / (hits + misses) is a proportion with Wilson's interval.
+
+    Args:
+        hits: images of the class that were recognised.
+        misses: images of the class that were not, and images of others taken for it.
+        n: images of the class.
+        confidence: such as 0.95.
+    """
+    share = proportion(hits, hits + misses, confidence)
+    ends = {
+        key: None if share[key] is None else 2 * share[key] / (1 + share[key])
+        for key in ("value", "low", "high")
+    }
+    return {**ends, "n": n}
 
 
 def bootstrapped(value: float, resampled: np.ndarray, n: int, confidence: float) -> Estimate:

@@ -5,7 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from evenlight.evaluation.intervals import Estimate, bootstrapped, proportion
+from evenlight.evaluation.intervals import (
+    Estimate,
+    bootstrapped,
+    f1_estimate,
+    mean_of_proportions,
+    proportion,
+)
+
+_BLOCK = 2_000_000  # numbers of bootstrap samples in memory at one time
 
 
 def confusion_matrix(true_codes: np.ndarray, predicted_codes: np.ndarray, class_count: int) -> np.ndarray:
@@ -14,33 +22,18 @@ def confusion_matrix(true_codes: np.ndarray, predicted_codes: np.ndarray, class_
     return np.bincount(cells, minlength=class_count**2).reshape(class_count, class_count)
 
 
-def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Mean recall over the classes that occur, of confusion matrices (..., K, K); NaN when none does."""
-    images = confusion.sum(axis=-1)
-    recall = np.divide(_diagonal(confusion), images, out=np.full(images.shape, np.nan), where=images > 0)
-    return _mean_defined(recall)
-
-
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean F1 over the classes that occur or were predicted, of confusion matrices (..., K, K)."""
-    return _mean_defined(f1_per_class(confusion))
+    """Mean F1 = 2 TP / (2 TP + FP + FN) over the classes that occur or were predicted.
 
-
-def f1_per_class(confusion: np.ndarray) -> np.ndarray:
-    """F1 = 2 TP / (2 TP + FP + FN), (..., K); NaN for a class that neither occurs nor was predicted."""
+    Args:
+        confusion: (..., K, K); the result is float64 (...), NaN for an empty matrix.
+    """
     total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return np.divide(2 * _diagonal(confusion), total, out=np.full(total.shape, np.nan), where=total > 0)
-
-
-def _diagonal(confusion: np.ndarray) -> np.ndarray:
-    return np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
-
-
-def _mean_defined(values: np.ndarray) -> np.ndarray:
-    defined = np.isfinite(values)
-    count = defined.sum(axis=-1)
-    total = np.where(defined, values, 0).sum(axis=-1)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    # a class without images and predictions adds 0 to the sum, and does not count
+    sums = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0).sum(axis=-1)
+    counted = (total > 0).sum(axis=-1)
+    return np.divide(sums, counted, out=np.full(counted.shape, np.nan), where=counted > 0)
 
 
 def evaluate_split(
@@ -65,33 +58,34 @@ def evaluate_split(
     n, confidence = len(true_codes), settings["confidence"]
     confusion = confusion_matrix(true_codes, predicted, len(classes))
     draws = np.random.Generator(np.random.PCG64(seed))
-    resampled = _resample(confusion, settings["bootstrap"], draws)
     losses = -np.log(np.maximum(scores[np.arange(n), true_codes].astype(np.float64), 1e-7))
     right = predicted == true_codes
-    f1, f1_resampled = f1_per_class(confusion), f1_per_class(resampled)
+    per_class = {name: _class_scores(confusion, code, confidence) for code, name in enumerate(classes)}
+    balanced = mean_of_proportions([scores["recall"] for scores in per_class.values()], n)
     return {
         "n": n,
         "accuracy": proportion(int(right.sum()), n, confidence),
-        "balanced_accuracy": bootstrapped(
-            float(balanced_accuracy(confusion)), balanced_accuracy(resampled), n, confidence
-        ),
-        "macro_f1": bootstrapped(float(macro_f1(confusion)), macro_f1(resampled), n, confidence),
+        "balanced_accuracy": balanced,
+        # without an error there is nothing to resample; then all recalls and all F1 are 1
+        "macro_f1": balanced
+        if right.all()
+        else _macro_f1(confusion, settings["bootstrap"], confidence, draws),
         "log_loss": _mean_estimate(losses, settings["bootstrap"], confidence, draws),
-        "per_class": {
-            name: {
-                "n": int(confusion[code].sum()),
-                "recall": proportion(int(confusion[code, code]), int(confusion[code].sum()), confidence),
-                "precision": proportion(
-                    int(confusion[code, code]), int(confusion[:, code].sum()), confidence
-                ),
-                "f1": bootstrapped(
-                    float(f1[code]), f1_resampled[:, code], int(confusion[code].sum()), confidence
-                ),
-            }
-            for code, name in enumerate(classes)
-        },
+        "per_class": per_class,
         "per_group": {name: _by_value(values, right, confidence) for name, values in attributes.items()},
         "confusion": confusion.tolist(),
+    }
+
+
+def _class_scores(confusion: np.ndarray, code: int, confidence: float) -> dict[str, Any]:
+    """Recall, precision and F1 of one class, and the number of its images."""
+    hits, images = int(confusion[code, code]), int(confusion[code].sum())
+    claimed = int(confusion[:, code].sum())
+    return {
+        "n": images,
+        "recall": proportion(hits, images, confidence),
+        "precision": proportion(hits, claimed, confidence),
+        "f1": f1_estimate(hits, images + claimed - 2 * hits, images, confidence),
     }
 
 
@@ -106,17 +100,24 @@ def _by_value(values: np.ndarray, right: np.ndarray, confidence: float) -> dict[
     }
 
 
-def _resample(confusion: np.ndarray, resamples: int, draws: np.random.Generator) -> np.ndarray:
-    """Confusion matrices of bootstrap samples, int64 (B, K, K).
+def _macro_f1(
+    confusion: np.ndarray, resamples: int, confidence: float, draws: np.random.Generator
+) -> Estimate:
+    """Macro F1 with its bootstrap interval.
 
-    Drawing multinomial counts over the occupied cells is the row bootstrap, without touching rows.
+    Drawing multinomial counts over the occupied cells is the row bootstrap, without touching rows; samples are
+    drawn in blocks to bound memory.
     """
     counts = confusion.ravel()
     occupied = np.flatnonzero(counts)
-    total = counts.sum()
-    result = np.zeros((resamples, counts.size), dtype=np.int64)
-    result[:, occupied] = draws.multinomial(total, counts[occupied] / total, size=resamples)
-    return result.reshape(resamples, *confusion.shape)
+    total = int(counts.sum())
+    block = max(1, _BLOCK // counts.size)
+    values = []
+    for start in range(0, resamples, block):
+        sample = np.zeros((min(block, resamples - start), counts.size), dtype=np.int64)
+        sample[:, occupied] = draws.multinomial(total, counts[occupied] / total, size=len(sample))
+        values.append(macro_f1(sample.reshape(-1, *confusion.shape)))
+    return bootstrapped(float(macro_f1(confusion)), np.concatenate(values), total, confidence)
 
 
 def _mean_estimate(
@@ -124,7 +125,7 @@ def _mean_estimate(
 ) -> Estimate:
     """A mean with its bootstrap interval; samples are drawn in blocks to bound memory."""
     n = len(values)
-    block = max(1, 2_000_000 // n)
+    block = max(1, _BLOCK // n)
     means = [
         values[draws.integers(0, n, size=(min(block, resamples - start), n))].mean(axis=1)
         for start in range(0, resamples, block)
