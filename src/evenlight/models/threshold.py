@@ -32,7 +32,9 @@ class ThresholdRule(ClassifierMixin, BaseEstimator):
         chosen = int(np.argmin(np.abs(cuts - cuts.mean())))
         self.threshold_ = float(cuts[chosen])
         self.below_ = _shares(below[best[chosen]])
-        self.above_ = _shares(total - below[best[chosen]])
+        above = total - below[best[chosen]]
+        # a rule without a training row above its cut has one answer
+        self.above_ = _shares(above) if above.any() else self.below_
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
