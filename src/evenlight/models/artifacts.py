@@ -34,6 +34,10 @@ TRUSTED_TYPES = [
 CLASSICAL_FILE = "model.skops"
 DESCRIPTION_FILE = "model.json"
 
+# what model.json must hold for the stages that read it
+_FACTS = {"name", "kind", "options", "classes", "standardize", "columns", "families"}
+_FACTS |= {"input_shape", "seed", "fit", "data_hash"}
+
 _VERSIONS = {"classical": ("numpy", "scikit-learn", "skops"), "cnn": ("numpy", "torch", "safetensors")}
 
 
@@ -81,8 +85,18 @@ def _skops() -> ModuleType:
 
 
 def load_description(folder: Path) -> dict[str, Any]:
-    """Read model.json."""
-    return read_json(folder / DESCRIPTION_FILE)
+    """Read model.json.
+
+    Raises:
+        UserError: missing, damaged, or not the description of a model.
+    """
+    file = folder / DESCRIPTION_FILE
+    description = read_json(file)
+    if not (isinstance(description, dict) and description.keys() >= _FACTS):
+        raise UserError(
+            f"{file}: not the description of a model; delete it and run `snakemake --cores 8` again"
+        )
+    return description
 
 
 def canonical_skops(data: bytes) -> bytes:

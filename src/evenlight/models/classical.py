@@ -103,6 +103,11 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's entry in params.yaml with what it leaves out filled in."""
+    return KINDS[options["kind"]].options(**options).model_dump()
+
+
 def columns_of(options: Mapping[str, Any], columns: list[str]) -> list[str]:
     """The columns of the joined families that a model uses: one for a threshold, else all."""
     return [options["feature"]] if options["kind"] == "threshold" else columns

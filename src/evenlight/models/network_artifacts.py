@@ -36,6 +36,6 @@ def load_network(folder: Path) -> SmallNetwork:
     file = folder / NETWORK_FILE
     try:
         network.load_state_dict(safetensors.torch.load(file.read_bytes()))
-    except Exception as problem:  # as above
+    except Exception as problem:  # damaged files raise many types
         raise UserError(f"{file}: not a network that can be read ({problem})") from None
     return network.eval()

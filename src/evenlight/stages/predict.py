@@ -15,7 +15,7 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
     """Write predictions.parquet, shard by shard.
 
     Raises:
-        UserError: the model was trained on another state of the data.
+        UserError: the model was trained on another state of the data, or on other features.
     """
     description = artifacts.load_description(model)
     if description["data_hash"] != file_sha256(manifest):
@@ -39,10 +39,22 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
         temperature = description["fit"].get("temperature", 1.0)
         for here in _shards(rows):
             values, columns = load_features(rows.iloc[here], features, description["families"])
-            chosen = [columns.index(column) for column in description["columns"]]
+            chosen = _places(description["columns"], columns)
             raw = classical.raw_scores(estimator, values[:, chosen], len(classes))
             scores[here] = classical.softmax(raw / temperature)
     write_table(table, _prediction_table(rows, classes, scores))
+
+
+def _places(wanted: list[str], columns: list[str]) -> list[int]:
+    """Where the model's columns are in the features of today."""
+    places = {column: place for place, column in enumerate(columns)}
+    missing = [column for column in wanted if column not in places]
+    if missing:
+        raise UserError(
+            f"the model needs the feature column {missing[0]!r}, which is no longer computed;"
+            " run `snakemake --cores 8` to train it again"
+        )
+    return [places[column] for column in wanted]
 
 
 def _shards(rows: pd.DataFrame) -> list[np.ndarray]:

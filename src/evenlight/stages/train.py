@@ -32,12 +32,13 @@ def train(
     Raises:
         UserError: the training images are of one class, or a column is missing.
     """
+    options = classical.with_defaults(options)
     rows = usable_rows(manifest)
     names = read_json(classes)
     wanted = classical.families_of(options, families)
-    values, columns = _training_columns(rows[rows["split"] == "train"], options, features, wanted)
     codes = rows.loc[rows["split"] == "train", "label_index"].to_numpy()
     check_training_classes(codes, names)
+    values, columns = _training_columns(rows[rows["split"] == "train"], options, features, wanted)
     say(f"fitting {name} on {len(codes):,} images and {len(columns):,} columns")
     estimator = classical.fit(options, values, codes, seed_for(seed, name))
     facts: dict[str, Any] = {"training_images": len(codes)}
@@ -70,12 +71,13 @@ def _training_columns(
     """The columns that a model uses, of these rows."""
     values, columns = load_features(rows, features, families)
     chosen = classical.columns_of(options, columns)
-    missing = [column for column in chosen if column not in columns]
+    places = {column: place for place, column in enumerate(columns)}
+    missing = [column for column in chosen if column not in places]
     if missing:
         raise UserError(
             f"params.yaml: there is no feature column {missing[0]!r}; `evenlight features --list` prints them all"
         )
-    return values[:, [columns.index(column) for column in chosen]], chosen
+    return values[:, [places[column] for column in chosen]], chosen
 
 
 def check_training_classes(codes: np.ndarray, names: list[str]) -> None:
