@@ -85,16 +85,22 @@ def _write(
         "n": len(rows),
         "columns": len(columns),
         "pca_variance": [round(share, 4) for share in projection.pca_variance],
-        "trustworthiness": round(projection.trustworthiness, 4),
-        "knn_accuracy": round(projection.knn_accuracy, 4),
+        "trustworthiness": _rounded(projection.trustworthiness),
+        "knn_accuracy": _rounded(projection.knn_accuracy),
     }
     write_json(folder / f"{space}.json", facts)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _subtitle(name: str, projection: Projection, count: int) -> str:
     if name == "pca":
         first, second = projection.pca_variance
         return f"{count:,} images; the axes hold {first:.0%} and {second:.0%} of the variance"
+    if projection.trustworthiness is None:
+        return f"{count:,} images, all alike in every column"
     return (
         f"{count:,} images; trustworthiness {projection.trustworthiness:.2f},"
         f" 5-nearest-neighbour accuracy {projection.knn_accuracy:.2f}"
