@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from evenlight.feature_table import join_families
 from evenlight.storage import read_array, read_table
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def usable_rows(manifest: Path) -> pd.DataFrame:
+
+def usable_rows(manifest: Path) -> "pd.DataFrame":
     """Rows of the manifest that are not quarantined, in path order."""
     table = read_table(manifest)
     return table[table["verdict"] != "quarantined"].reset_index(drop=True)
 
 
-def load_images(rows: pd.DataFrame, folder: Path) -> np.ndarray:
+def load_images(rows: "pd.DataFrame", folder: Path) -> np.ndarray:
     """Standardized images of these manifest rows, in their order: uint8 (N, H, W, C)."""
     shards = rows["shard"].to_numpy(dtype=object)
     numbers = rows["row"].to_numpy()
@@ -32,8 +35,14 @@ def load_images(rows: pd.DataFrame, folder: Path) -> np.ndarray:
     return images
 
 
-def load_features(rows: pd.DataFrame, folder: Path, families: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Features of these manifest rows, in their order: float32 (N, D), and the column names."""
+def load_features(
+    rows: "pd.DataFrame", folder: Path, families: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
+    """Features of these manifest rows, in their order: float32 (N, D), and the column names.
+
+    Raises:
+        UserError: there are no rows, or an image lacks features.
+    """
     shards = sorted(set(rows["shard"]))
     tables = {family: [folder / family / f"{shard}.parquet" for shard in shards] for family in families}
     return join_families(tables, rows["path"].tolist())

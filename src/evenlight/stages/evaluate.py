@@ -1,20 +1,22 @@
 """Stages `evaluate` and `summarize`: predictions -> numbers, tables and pictures."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from evenlight.dataset import load_images, usable_rows
+from evenlight.errors import UserError
 from evenlight.evaluation.metrics import evaluate_split, majority_accuracy
-from evenlight.manifest import attribute_columns
-from evenlight.models.artifacts import load_description
+from evenlight.models.artifacts import family_of, load_description
 from evenlight.report import charts
 from evenlight.runtime import seed_for
 from evenlight.splits import SPLITS
 from evenlight.standardize import to_rgb
 from evenlight.storage import file_sha256, read_json, read_table, write_bytes, write_csv, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def evaluate(
@@ -29,11 +31,21 @@ def evaluate(
         source: name of the source column, which counts as a group.
         settings: `evaluate` of params.yaml.
         folder: results/<dataset>/<model>.
+
+    Raises:
+        UserError: the predictions are not those of the manifest's images.
     """
+    from evenlight.manifest import attribute_columns  # needs pandas, which `summarize` does without
+
     description = load_description(model)
     classes = description["classes"]
     rows = usable_rows(manifest)
     predictions = read_table(model / "predictions.parquet")
+    if predictions["path"].tolist() != rows["path"].tolist():
+        raise UserError(
+            f"{model / 'predictions.parquet'}: predictions of other images than {manifest} lists;"
+            " run `snakemake --cores 8` to predict again"
+        )
     columns = attribute_columns(rows, source)
     scores = predictions[[f"score_{name}" for name in classes]].to_numpy(dtype=np.float64)
     codes = rows["label_index"].to_numpy()
@@ -60,20 +72,20 @@ def evaluate(
         ["actual", "predicted"],
         test[["true_label", "predicted_label"]].itertuples(index=False),
     )
-    shown = numbers.get("test", next(iter(numbers.values())))
-    title = f"{description['name']}: test images"
-    write_bytes(
-        folder / "confusion.png", charts.confusion_picture(np.array(shown["confusion"]), classes, title)
-    )
+    # without test images the picture shows what comes nearest to them
+    shown = [split for split in SPLITS if split in numbers][-1]
+    title = f"{description['name']}: {shown} images"
+    confusion = np.array(numbers[shown]["confusion"])
+    write_bytes(folder / "confusion.png", charts.confusion_picture(confusion, classes, title))
     _write_misclassified(
         test, scores[splits == "test"], rows, images, description, settings["gallery"], folder
     )
 
 
 def _write_misclassified(
-    test: pd.DataFrame,
+    test: "pd.DataFrame",
     scores: np.ndarray,
-    rows: pd.DataFrame,
+    rows: "pd.DataFrame",
     images: Path,
     description: dict[str, Any],
     gallery: int,
@@ -113,6 +125,8 @@ def _write_misclassified(
 
 def plot_history(history: Path, picture: Path) -> None:
     """Write the learning curves of a network."""
+    import pandas as pd
+
     write_bytes(picture, charts.history_picture(pd.read_csv(history)))
 
 
@@ -137,7 +151,7 @@ def summarize(folder: Path, models: dict[str, Path], results: Path) -> None:
             for name in order
         ],
     )
-    networks = [name for name in order if (models[name] / "history.csv").exists()]
+    networks = [name for name in order if family_of(metrics[name]["kind"]) == "cnn"]
     best = {"model": order[0], "network": networks[0] if networks else None}
     write_json(results / "best.json", best)
     write_bytes(results / "confusion.csv", (folder / order[0] / "confusion.csv").read_bytes())
