@@ -7,6 +7,7 @@ may be imported here: every Snakemake call pays for it.
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
@@ -18,7 +19,7 @@ from evenlight.feature_table import family, family_names
 from evenlight.models.classical import KINDS, families_of
 from evenlight.models.training import CnnOptions
 
-_MAX_BYTES = 2**20
+_MAX_BYTES, _MAX_VALUES = 2**20, 10_000
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=_NAME, max_length=100)]
 
@@ -28,7 +29,7 @@ class ParamsError(UserError):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Dataset(_Strict):
@@ -171,21 +172,20 @@ def check(file: Path | str, config: Mapping[str, Any] | None = None) -> dict[str
     """
     content, lines = _parse(Path(file))
     merged = content if config is None else dict(config)
+    where = _Places(content, merged, lines)
     model = _params_model()
     problems: list[tuple[int, str]] = []
     try:
         params = model.model_validate(merged).model_dump(mode="json")
+        params["features"] = {name: given for name, given in params["features"].items() if given is not None}
     except ValidationError as error:
-        problems = [_problem(model, item, content, lines) for item in error.errors()]
+        problems = [_problem(model, item, where) for item in error.errors()]
         params = None
-    problems += _cross_checks(params if params is not None else merged, content, lines)
+    problems += _cross_checks(params if params is not None else merged, where)
     if problems:
         text = "\n".join(f"  {sentence}" for _, sentence in sorted(set(problems)))
         raise ParamsError(f"{file}: {len(set(problems))} problem(s)\n{text}")
     assert params is not None
-    params["features"] = {
-        name: options for name, options in params["features"].items() if options is not None
-    }
     params["datasets"].setdefault(params["dataset"], Dataset().model_dump(mode="json"))
     return params
 
@@ -205,31 +205,32 @@ def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         raise ParamsError(f"{file}: not UTF-8; save it as UTF-8") from None
     if len(text) > _MAX_BYTES:
         raise ParamsError(f"{file}: larger than 1 MiB; settings belong here, data does not")
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        aliases = [
-            event for event in yaml.parse(text, Loader=yaml.SafeLoader) if isinstance(event, yaml.AliasEvent)
-        ]
-        if len(aliases) > 100:
-            raise ParamsError(f"{file}: more than 100 aliases; write the values out")
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ParamsError(f"{file}: {where}{problem.problem}") from None
-    except yaml.YAMLError as problem:
-        raise ParamsError(f"{file}: not valid YAML ({problem})") from None
-    if not isinstance(content, dict):
-        raise ParamsError(f"{file}: must hold `key: value` lines")
     lines: dict[tuple[str, ...], int] = {}
     duplicates: list[str] = []
-    _walk(root, (), lines, duplicates)
+    try:
+        # before values are made of it, because aliases of aliases can mean billions of them
+        _walk(yaml.compose(text, Loader=yaml.SafeLoader), (), lines, duplicates)
+        content = yaml.safe_load(text)
+    except ParamsError as problem:
+        raise ParamsError(f"{file}: {problem}") from None
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ParamsError(f"{file}: {position}{problem.problem}") from None
+    except RecursionError:
+        raise ParamsError(f"{file}: nested too deeply, or an alias that holds itself") from None
+    except Exception as problem:  # PyYAML lets errors of any type through, for month 13 or `!!bool x`
+        raise ParamsError(f"{file}: not valid YAML ({' '.join(str(problem).split())})") from None
+    if not isinstance(content, dict):
+        raise ParamsError(f"{file}: must hold `key: value` lines")
     if duplicates:
         raise ParamsError(f"{file}: {'; '.join(duplicates)}; keep one")
     return content, lines
 
 
 def _walk(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], duplicates: list[str]) -> None:
+    if len(lines) > _MAX_VALUES:
+        raise ParamsError("more than 10,000 values, aliases counted; settings belong here, data does not")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
@@ -243,64 +244,80 @@ def _walk(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], d
             _walk(value, (*path, str(number)), lines, duplicates)
 
 
-def _problem(
-    model: type[BaseModel], item: Any, content: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
-) -> tuple[int, str]:
+@dataclass(frozen=True)
+class _Places:
+    """Where settings stand: in the file, with a line, or on the command line."""
+
+    content: Any
+    merged: Any
+    lines: Mapping[tuple[str, ...], int]
+
+    def problem(self, path: Sequence[Any], words: str) -> tuple[int, str]:
+        """Line (0 for `--config`) and sentence; a value that is not the file's own came with `--config`."""
+        path = tuple(str(part) for part in path)
+        words = f"{'.'.join(path)}: {words}"
+        ours, given = _at(self.content, path), _at(self.merged, path)
+        if ours is not given and ours != given:
+            return 0, f"--config: {words}"
+        while path and path not in self.lines:
+            path = path[:-1]
+        line = self.lines.get(path, 1)
+        return line, f"line {line}: {words}"
+
+
+def _problem(model: type[BaseModel], item: Any, where: _Places) -> tuple[int, str]:
     """Line and sentence for one pydantic error."""
-    path = tuple(str(part) for part in item["loc"])
-    # pydantic names the chosen kind inside the path: models.<name>.<kind>.<key>
-    if len(path) > 2 and path[0] == "models" and path[2] in (*KINDS, "cnn"):
-        path = (*path[:2], *path[3:])
-    path = tuple(part for part in path if part != "[key]")
-    key = ".".join(path)
-    kind = item["type"]
+    kind, location, given = item["type"], item["loc"], _short(item["input"])
+    path = _key_path(location, where.merged)
     if kind == "extra_forbidden":
-        words = f"{key}: unknown key{did_you_mean(path[-1], _fields(model, item['loc'][:-1]))}"
+        words = f"unknown key{did_you_mean(str(path[-1]), _fields(model, location[:-1]))}"
     elif kind == "missing":
-        words = f"{key}: missing; add it"
+        return where.problem((*path, location[-1]), "missing; add it")
     elif kind == "union_tag_invalid":
-        given = str(item["ctx"]["tag"])
-        words = f"{key}.kind: unknown kind {given!r}{did_you_mean(given, [*KINDS, 'cnn'])}"
+        tag = str(item["ctx"]["tag"])
+        return where.problem((*path, "kind"), f"unknown kind {tag!r}{did_you_mean(tag, [*KINDS, 'cnn'])}")
     elif kind == "union_tag_not_found":
-        words = f"{key}.kind: missing; one of {', '.join([*KINDS, 'cnn'])}"
+        return where.problem((*path, "kind"), f"missing; one of {', '.join([*KINDS, 'cnn'])}")
     elif kind == "string_pattern_mismatch":
-        words = f"{key}: {item['input']!r} must be letters, digits, _ and - only"
+        words = f"{given} must be letters, digits, _ and - only"
+    elif kind in ("dict_type", "model_type", "model_attributes_type"):
+        words = f"must hold `key: value` lines (got {given})"
     elif kind == "value_error":
-        words = f"{key}: {item['ctx']['error']}"
+        words = str(item["ctx"]["error"])
     else:
-        words = f"{key}: {item['msg']} (got {_short(item['input'])})"
-    return _place(
-        path, content, item["input"] if kind not in ("missing", "union_tag_not_found") else None, lines, words
-    )
+        words = f"{item['msg']} (got {given})"
+    return where.problem(path, words)
 
 
-def _place(
-    path: Sequence[str], content: Any, value: Any, lines: Mapping[tuple[str, ...], int], words: str
-) -> tuple[int, str]:
-    """Put the line before the words; a value that is not the file's own came with `--config`."""
-    known = tuple(path)
-    if value is not None and content is not None and _at(content, known) != value:
-        return 0, f"--config: {words}"
-    while known and known not in lines:
-        known = known[:-1]
-    line = lines.get(known, 1)
-    return line, f"line {line}: {words}"
+def _key_path(location: Sequence[Any], merged: Any) -> tuple[Any, ...]:
+    """The keys in pydantic's location; it also names the branches of unions and says "[key]"."""
+    if len(location) > 2 and location[0] == "models" and location[2] in (*KINDS, "cnn"):
+        location = (*location[:2], *location[3:])
+    path: tuple[Any, ...] = ()
+    for part in location:
+        if _has(_at(merged, path), str(part)):
+            path = (*path, part)
+    return path
 
 
-def _at(content: Any, path: Sequence[str]) -> Any:
+def _has(node: Any, part: str) -> bool:
+    if isinstance(node, list):
+        return part.isdigit() and int(part) < len(node)
+    return isinstance(node, Mapping) and part in map(str, node)
+
+
+def _at(content: Any, path: Sequence[Any]) -> Any:
     """The value at a key path of parsed YAML, None where there is none."""
     for part in path:
-        if isinstance(content, Mapping) and part in content:
-            content = content[part]
-        elif isinstance(content, list) and part.isdigit() and int(part) < len(content):
-            content = content[int(part)]
-        else:
+        if not _has(content, str(part)):
             return None
+        names = {str(key): key for key in content} if isinstance(content, Mapping) else {str(part): int(part)}
+        content = content[names[str(part)]]
     return content
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -314,8 +331,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:
     """Names of the fields that a key path leads to, through models, mappings and unions."""
-    schema = model.model_json_schema()
-    node = schema
+    node = schema = model.model_json_schema()
     for part in path:
         node = _resolve(schema, node)
         options = [_resolve(schema, option) for option in node.get("oneOf", node.get("anyOf", []))]
@@ -343,58 +359,42 @@ def _resolve(schema: Mapping[str, Any], node: Any) -> Any:
     return node
 
 
-def _cross_checks(
-    params: Mapping[str, Any], content: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
-) -> list[tuple[int, str]]:
+def _cross_checks(params: Mapping[str, Any], where: _Places) -> list[tuple[int, str]]:
     """What one key demands of another: models and pictures use families that are computed."""
     features, models = params.get("features"), params.get("models")
     if not isinstance(features, Mapping) or not isinstance(models, Mapping):
         return []
-    computed = [name for name, options in features.items() if name in family_names()]
+    computed = [name for name in features if name in family_names()]
     problems = []
     for name, options in models.items():
-        if not isinstance(options, Mapping) or options.get("kind") not in KINDS:
-            continue
-        if options["kind"] == "threshold":
-            problems += _check_column(("models", name, "feature"), options, computed, content, lines)
-        elif isinstance(options.get("features"), list):
-            wanted = families_of(options, computed)
-            problems += _check_families(("models", name, "features"), wanted, computed, content, lines)
+        kind = options.get("kind") if isinstance(options, Mapping) else None
+        if kind == "threshold":
+            problems += _check_column(("models", name, "feature"), options, computed, where)
+        elif isinstance(kind, str) and kind in KINDS:
+            problems += _check_families(
+                ("models", name, "features"), options.get("features"), computed, where
+            )
     embed = params.get("embed")
-    if isinstance(embed, Mapping) and isinstance(embed.get("features"), list):
-        problems += _check_families(("embed", "features"), embed["features"], computed, content, lines)
+    if isinstance(embed, Mapping):
+        problems += _check_families(("embed", "features"), embed.get("features"), computed, where)
     return problems
 
 
 def _check_families(
-    path: tuple[str, ...],
-    wanted: Sequence[str],
-    computed: list[str],
-    content: Mapping[str, Any],
-    lines: Mapping[tuple[str, ...], int],
+    path: tuple[Any, ...], wanted: Any, computed: list[str], where: _Places
 ) -> list[tuple[int, str]]:
-    problems = []
-    for number, name in enumerate(wanted):
-        if name not in computed:
-            here = (*path, str(number))
-            words = f"{'.'.join(here)}: {name!r} is not under `features`{did_you_mean(str(name), computed)}"
-            problems.append(_place(here, content, name, lines, words))
-    return problems
+    return [
+        where.problem((*path, number), f"{name!r} is not under `features`{did_you_mean(str(name), computed)}")
+        for number, name in enumerate(wanted if isinstance(wanted, list) else [])
+        if name not in computed
+    ]
 
 
 def _check_column(
-    path: tuple[str, ...],
-    options: Mapping[str, Any],
-    computed: list[str],
-    content: Mapping[str, Any],
-    lines: Mapping[tuple[str, ...], int],
+    path: tuple[Any, ...], options: Mapping[str, Any], computed: list[str], where: _Places
 ) -> list[tuple[int, str]]:
     column = options.get("feature", "brightness_v_mean")
-    if not isinstance(column, str):
+    if not isinstance(column, str) or families_of({"kind": "threshold", "feature": column}, computed):
         return []
-    families = families_of({"kind": "threshold", "feature": column}, computed)
-    if not families:
-        words = f"{'.'.join(path)}: no family under `features` makes the column {column!r}"
-        given = options.get("feature")
-        return [_place(path, content, given, lines, f"{words}; families: {', '.join(computed)}")]
-    return []
+    words = f"no family under `features` makes the column {column!r}; families: {', '.join(computed)}"
+    return [where.problem(path, words)]
