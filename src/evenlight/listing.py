@@ -6,6 +6,7 @@ two, so that adding an image touches one shard.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,9 @@ _JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattri
 _JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", ".git", ".dvc"}
 _JUNK_SUFFIXES = (".crdownload", ".part", ".tmp")
 # at the top of a data set people keep its papers beside the class folders
-_PAPERS = ("metadata.csv", "readme", "license", "about", "attribution", "citation")
+_PAPERS = re.compile(
+    r"metadata\.csv|(?i:(readme|licen[cs]e|about|attribution|citation)(\.(md|txt|rst|html|pdf|cff|bib))?)"
+)
 
 
 @dataclass(frozen=True)
@@ -81,37 +84,49 @@ def list_folder(folder: Path) -> Listing:
         raise UserError(f"{folder}: no such folder. {advice}.")
     found: list[File] = []
     ignored = 0
-    for entry, path in _walk(str(folder), ""):
+    for entry, path in _walk(str(folder)):
         if _is_junk(path):
             ignored += 1
             continue
-        facts = entry.stat(follow_symlinks=False)
-        found.append(File(path, facts.st_size, facts.st_mtime_ns))
+        found.append(_file(entry, path))
     if not found:
         raise UserError(f"{folder}: no images. {advice}.")
     found.sort(key=lambda file: os.fsencode(file.path))
     return Listing(folder, tuple(found), ignored)
 
 
-def _walk(folder: str, prefix: str) -> Iterator[tuple[os.DirEntry, str]]:
-    """Everything below `folder` that is not a folder; links to folders are not followed but yielded."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as problem:
-        raise UserError(
-            f"{folder!r}: can't list this folder ({problem.strerror}); check its permissions"
-        ) from None
-    for entry in entries:
-        path = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, path + "/")
-        else:
-            yield entry, path
+def _file(entry: os.DirEntry, path: str) -> File:
+    """Size and time are those of a link's target, which is what will be read; 0 where there is none."""
+    for follow in (True, False):
+        try:
+            facts = entry.stat(follow_symlinks=follow)
+        except OSError:
+            continue
+        return File(path, facts.st_size, facts.st_mtime_ns)
+    return File(path, 0, 0)
+
+
+def _walk(top: str) -> Iterator[tuple[os.DirEntry, str]]:
+    """Everything below a folder that is not a folder; links to folders are not followed but yielded."""
+    waiting = [(top, "")]
+    while waiting:
+        folder, prefix = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as problem:
+            raise UserError(
+                f"{folder!r}: can't list this folder ({problem.strerror}); check its permissions"
+            ) from None
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, f"{prefix}{entry.name}/"))
+            else:
+                yield entry, prefix + entry.name
 
 
 def _is_junk(path: str) -> bool:
     *folders, name = path.split("/")
-    if not folders and name.lower().startswith(_PAPERS):
+    if not folders and _PAPERS.fullmatch(name):
         return True
     if name in _JUNK_NAMES or name.startswith("._") or name.endswith(_JUNK_SUFFIXES):
         return True
