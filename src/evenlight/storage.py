@@ -34,9 +34,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".tmp.", suffix=target.suffix)
     except OSError as problem:
-        raise UserError(
-            f"{target}: can't write here ({problem.strerror}); check permissions and space"
-        ) from None
+        raise _unwritable(target, problem) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -46,9 +44,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         os.replace(temporary, target)
     except OSError as problem:
-        raise UserError(
-            f"{target}: can't write it ({problem.strerror}); check permissions and space"
-        ) from None
+        raise _unwritable(target, problem) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -102,7 +98,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> "pd.DataFrame":
 
     try:
         return pd.read_parquet(path, columns=columns)
-    except (OSError, ValueError) as problem:  # pyarrow's errors are ValueErrors
+    except Exception as problem:  # a damaged file raises a dozen types, KeyError among them
         raise _unreadable(path, problem) from None
 
 
@@ -149,17 +145,32 @@ def read_array(path: Path) -> "np.ndarray":
         # an empty array can't be memory-mapped
         mode = "r" if os.path.getsize(path) > 128 else None
         return np.load(path, mmap_mode=mode, allow_pickle=False)  # type: ignore[arg-type]
-    except (OSError, ValueError) as problem:
+    except Exception as problem:  # a damaged file raises a dozen types, tokenize's among them
         raise _unreadable(path, problem) from None
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """sha256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        UserError: the file is missing or can't be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as problem:
+        raise _unreadable(path, problem) from None
+
+
+def _unwritable(target: Path, problem: OSError) -> UserError:
+    # numpy's error at a full disk has a text but no strerror
+    return UserError(
+        f"{target}: can't write it ({problem.strerror or problem}); check permissions and free space"
+    )
 
 
 def _unreadable(path: Path, problem: Exception) -> UserError:
     if isinstance(problem, FileNotFoundError):
         return UserError(f"{path}: no such file; run `snakemake --cores 8` to make it")
-    return UserError(f"{path}: can't be read ({problem}); delete it and run `snakemake --cores 8` again")
+    text = " ".join(str(problem).split())[:200]
+    return UserError(f"{path}: can't be read ({text}); delete it and run `snakemake --cores 8` again")
