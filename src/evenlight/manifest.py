@@ -52,9 +52,15 @@ def gather(
     notes: list[str] = []
     if metadata is not None:
         notes += metadata.check(paths)
-    labels, given = _labels_and_splits(paths, metadata, dataset["layout"])
-    unlabelled = (table["verdict"] != "quarantined").to_numpy(dtype=bool) & (labels == "")
-    table.loc[unlabelled, ["verdict", "reason"]] = ["quarantined", "no_label"]
+    readable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
+    folders = [path.split("/")[:-1] for path in paths]
+    layout = dataset["layout"]
+    if layout == "auto":
+        layout, layout_notes = _guess_layout([folders[i] for i in np.flatnonzero(readable)])
+        notes += layout_notes
+    labels, given = _labels_and_splits(paths, folders, metadata, layout)
+    unlabelled = readable & (labels == "")
+    table.loc[unlabelled, ["verdict", "reason", "row"]] = ["quarantined", "no_label", -1]
     usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
     classes = sorted(set(labels[usable]))
     _check_classes(dataset["name"], classes, labels, usable, len(table))
@@ -99,16 +105,23 @@ def _class_notes(classes: list[str], labels: np.ndarray, usable: np.ndarray) -> 
     return notes
 
 
+def _guess_layout(folders: list[list[str]]) -> tuple[str, list[str]]:
+    """What the folders of the readable images mean, and a note where that is not plain."""
+    tops = sorted({parts[0] for parts in folders if parts})
+    if not tops or any(top.lower() not in _SPLIT_FOLDERS for top in tops):
+        return "class", []
+    if all(len(parts) >= 2 for parts in folders if parts):
+        return "split/class", []
+    return "class", [
+        f"The folders {', '.join(map(repr, tops))} are taken as classes, because images lie directly in them; if they"
+        " are splits, set `layout: split/class` for this data set in params.yaml."
+    ]
+
+
 def _labels_and_splits(
-    paths: list[str], metadata: Metadata | None, layout: str
+    paths: list[str], folders: list[list[str]], metadata: Metadata | None, layout: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Label and given split of every path ("" where there is none): metadata.csv first, then the folders."""
-    folders = [path.split("/")[:-1] for path in paths]
-    if layout == "auto":
-        tops = {parts[0] for parts in folders if parts}
-        deep_enough = all(len(parts) >= 2 for parts in folders if parts)
-        split_names = bool(tops) and all(top.lower() in _SPLIT_FOLDERS for top in tops)
-        layout = "split/class" if split_names and deep_enough else "class"
     class_depth = 1 if layout == "split/class" else 0
     labels = np.array(
         [parts[class_depth] if len(parts) > class_depth else "" for parts in folders], dtype=object
@@ -176,8 +189,9 @@ def _split(
             )
     else:
         chosen, origin = make_split(labels, keys, fractions, settings["seed"]), "made"
-    if not (chosen == "train").any():
-        raise UserError("the split leaves no training image; add images or change `split:` in params.yaml")
+    for name in ("train", "test"):
+        if not (chosen == name).any():
+            raise UserError(f"the {origin} split leaves no {name} image; add images, or change the split")
     notes += _leak_notes(chosen, pixels, source)
     splits = np.full(len(table), "", dtype=object)
     splits[usable] = chosen

@@ -17,6 +17,7 @@ from evenlight.progress import progress
 
 MAX_FILE_BYTES = 64 * 2**20
 
+_TEXTS = ("path", "verdict", "reason", "detail", "warnings", "content_hash", "pixel_hash", "format")
 _INTEGERS = {"row": "int32", "bytes": "int64"} | dict.fromkeys(
     ("width", "height", "channels", "bit_depth", "exif_orientation"), "int32"
 )
@@ -26,17 +27,16 @@ def scan_shard(folder: Path, files: Iterable[File]) -> pd.DataFrame:
     """Read and decode every file of one shard; return its rows (columns: docs/output.md)."""
     files = list(files)
     rows = [_scan_file(folder, file) for file in progress(files, len(files), "scanned", "files")]
-    table = pd.DataFrame(rows, columns=list(_empty_row(File("", 0, 0))))
+    table = pd.DataFrame(rows, columns=[*_TEXTS, *_INTEGERS])
     usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
     table["row"] = np.where(usable, np.cumsum(usable) - 1, -1)
-    return table.astype(_INTEGERS)
+    # without types, the columns of an empty shard would not fit those of the others
+    return table.astype(dict.fromkeys(_TEXTS, "str") | _INTEGERS)
 
 
 def _empty_row(file: File) -> dict[str, Any]:
-    text = dict.fromkeys(
-        ("verdict", "reason", "detail", "warnings", "content_hash", "pixel_hash", "format"), ""
-    )
-    return {"path": path_to_text(file.path), **text, **dict.fromkeys(_INTEGERS, 0), "bytes": file.size}
+    empty = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_INTEGERS, 0)
+    return empty | {"path": path_to_text(file.path), "bytes": file.size}
 
 
 def _scan_file(folder: Path, file: File) -> dict[str, Any]:

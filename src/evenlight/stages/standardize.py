@@ -1,5 +1,6 @@
 """Stage `standardize`: one shard's images -> one array."""
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,9 +24,9 @@ def standardize(folder: Path, shard: Path, options: Mapping[str, Any], array: Pa
     """
     table = read_table(shard)
     rows = table[table["verdict"] != "quarantined"]
-    channels = 1 if options["color"] == "gray" else 3
-    images = np.empty((len(rows), *options["size"], channels), dtype=np.uint8)
-    _check_space(array, images.nbytes)
+    shape = (len(rows), *options["size"], 1 if options["color"] == "gray" else 3)
+    _check_space(array, math.prod(shape))
+    images = np.empty(shape, dtype=np.uint8)
     files = list(zip(rows["path"], rows["content_hash"], strict=True))
     for number, (path, content_hash) in enumerate(progress(files, len(files), "standardized", "images")):
         pixels = decode_again(folder, text_to_path(path), content_hash)
@@ -34,8 +35,8 @@ def standardize(folder: Path, shard: Path, options: Mapping[str, Any], array: Pa
 
 
 def _check_space(target: Path, needed: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target.parent).free
+    folder = next(parent for parent in target.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
             f"{target}: needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free; make space"
