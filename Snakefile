@@ -6,7 +6,6 @@
 The rules lie in workflow/rules/ in pipeline order, the logic in src/evenlight/, every setting in params.yaml.
 """
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from evenlight import params
@@ -15,10 +14,11 @@ from evenlight.errors import UserError
 min_version("9.25")
 
 try:
-    # before `configfile:`, which reports broken YAML without a line number
+    # before `configfile:`, which reports broken YAML without a line number; a WorkflowError would add the place in
+    # this file to the sentence, SystemExit says the sentence alone
     params.read("params.yaml")
 except UserError as problem:
-    raise WorkflowError(str(problem)) from None
+    raise SystemExit(f"evenlight: {problem}") from None
 
 
 configfile: "params.yaml"
@@ -28,7 +28,7 @@ try:
     # in place: defaults are filled in and `--config` values checked like the file's own
     config.update(params.check("params.yaml", config))
 except UserError as problem:
-    raise WorkflowError(str(problem)) from None
+    raise SystemExit(f"evenlight: {problem}") from None
 
 
 include: "workflow/rules/common.smk"

@@ -29,11 +29,12 @@ try:
         example_data.render(RAW, images=1200, seed=0, cores=min(8, os.cpu_count() or 1))
     LISTING = list_folder(RAW)
 except UserError as problem:
-    raise WorkflowError(str(problem)) from None
+    raise SystemExit(f"evenlight: {problem}") from None
 
 SHARDS = sorted(LISTING.shards)
-FEATURES = list(config["features"])
-MODELS = list(config["models"])
+# sorted, so that reordering params.yaml reruns nothing
+FEATURES = sorted(config["features"])
+MODELS = sorted(config["models"])
 NETWORKS = [name for name in MODELS if config["models"][name]["kind"] == "cnn"]
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
 

@@ -24,7 +24,7 @@ rule train_classical:
     threads: 1
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
-        families=as_json(sorted(FEATURES)),
+        families=as_json(FEATURES),
         standardize=as_json(config["standardize"]),
         seed=config["seed"],
         features="data/features/{dataset}",
