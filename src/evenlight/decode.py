@@ -178,7 +178,7 @@ def decode(data: bytes, name: str = "") -> DecodedImage:
         raise Quarantine("too_large", type(problem).__name__) from None
     except Exception as problem:  # decoders raise at least eight types on damaged files
         text = str(problem)
-        cut = "truncat" in text or "not processed" in text
+        cut = "truncat" in text.lower() or "not processed" in text
         raise Quarantine("truncated" if cut else "corrupt", text[:200]) from None
 
 
@@ -333,7 +333,9 @@ def _gate_jpeg(data: bytes, warnings: list[str]) -> np.ndarray | None:
             if harmless in text:
                 warnings.append(warning)
                 return None
-        raise Quarantine("truncated" if "premature end" in text.lower() else "corrupt", text[:200]) from None
+        raise Quarantine(
+            "truncated" if "premature end of jpeg" in text.lower() else "corrupt", text[:200]
+        ) from None
 
 
 def _orientation(image: Image.Image) -> int:
