@@ -7,6 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# the same examples in every run, and no folder of remembered ones
+settings.register_profile("evenlight", derandomize=True, database=None, deadline=None)
+settings.load_profile("evenlight")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -333,9 +333,7 @@ def _gate_jpeg(data: bytes, warnings: list[str]) -> np.ndarray | None:
             if harmless in text:
                 warnings.append(warning)
                 return None
-        raise Quarantine(
-            "truncated" if "premature end of jpeg" in text.lower() else "corrupt", text[:200]
-        ) from None
+        raise Quarantine("truncated" if "end of JPEG" in text else "corrupt", text[:200]) from None
 
 
 def _orientation(image: Image.Image) -> int:
