@@ -1,6 +1,6 @@
 # Thin wrappers: each target prepares the environment once per lock file, then runs one line that can be copied.
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lock check clean
+.PHONY: help run test ui check schema lock clean
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
@@ -26,6 +26,9 @@ check: $(READY) ## formatting, lint and types
 	$(BIN)/python .ci/lint_workflow.py
 	$(BIN)/mypy
 
+schema: $(READY) ## write the JSON schema of params.yaml anew, after changing settings
+	$(BIN)/evenlight schema > workflow/schemas/params.schema.json
+
 lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --upgrade --no-header --no-annotate -o requirements.lock
 
@@ -35,6 +38,8 @@ clean: ## delete everything that the workflow made (not raw data, reports and ML
 # uv from the lock file installs the rest: ten times faster than pip (docs/decisions.md)
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv from requirements.lock (once; downloads about 3 GB)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Evenlight needs Python 3.11 or newer; say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
 	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
