@@ -103,7 +103,7 @@ def canonical_skops(data: bytes) -> bytes:
     """The same skops archive without object addresses and times: equal models give equal bytes.
 
     skops names members after `id()` and stamps them with the clock. Ids are numbered by first appearance in the
-    schema, members are named after running numbers and stored sorted with a fixed date.
+    schema (keys sorted), members are named after running numbers and stored sorted with a fixed date.
     """
     source = zipfile.ZipFile(io.BytesIO(data))
     schema = json.loads(source.read("schema.json"))
@@ -117,7 +117,7 @@ def canonical_skops(data: bytes) -> bytes:
             if isinstance(node.get("file"), str):
                 suffix = Path(node["file"]).suffix
                 node["file"] = files.setdefault(node["file"], f"{len(files) + 1:06d}{suffix}")
-            for value in node.values():
+            for _, value in sorted(node.items()):
                 renumber(value)
         elif isinstance(node, list):
             for value in node:

@@ -1,0 +1,245 @@
+"""Networks: shapes, learning, the epoch that is kept, and numbers that are none."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from evenlight.errors import UserError
+from evenlight.models import training
+from evenlight.models.training import CnnOptions, train_network
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, size=shape, dtype=np.uint8)
+
+
+def stripes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy 16 x 16 pictures of horizontal (0) or vertical (1) stripes or neither (2)."""
+    draws = np.random.default_rng(seed)
+    codes = np.arange(count) % 3
+    pixels = draws.integers(0, 60, size=(count, 16, 16, 1))
+    rows = (np.arange(16) // 2 % 2 * 150)[:, None, None]
+    pixels[codes == 0] += rows
+    pixels[codes == 1] += rows.transpose(1, 0, 2)
+    return pixels.astype(np.uint8), codes
+
+
+def options(**changes) -> CnnOptions:
+    return CnnOptions(**{"kind": "cnn", "epochs": 2, "batch_size": 8, "flip": False, **changes})
+
+
+def nothing(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return pixels[:0], np.empty(0, dtype=np.int64)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return train_network(options(epochs=8), *stripes(240, 0), stripes(60, 1), 3, seed=0)
+
+
+class TestShapes:
+    @pytest.mark.parametrize("height, width", [(28, 28), (32, 32), (64, 64), (31, 47), (8, 90)])  # noqa: PT006
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_any_size_gives_logits_and_features(self, height, width, channels):
+        from evenlight.models.cnn import build_network
+
+        network = build_network("small", (height, width, channels), 5, dropout=0.2)
+        logits, features = training.run_network(network, noise(3, height, width, channels))
+        assert (logits.shape, features.shape) == ((3, 5), (3, 64))
+        assert np.isfinite(logits).all()
+
+    @pytest.mark.parametrize("shape", [(7, 64, 3), (64, 7, 1)])
+    def test_too_small_is_a_sentence(self, shape):
+        from evenlight.models.cnn import build_network
+
+        with pytest.raises(UserError, match=rf"at least 8 pixels.* {shape[0]} x {shape[1]}"):
+            build_network("small", shape, 2, 0.2)
+
+    def test_the_smallest_batch_can_be_cut_anywhere(self, learned, monkeypatch):
+        pixels, _ = stripes(10, 2)
+        whole = training.run_network(learned[0], pixels)
+        monkeypatch.setattr(training, "_INFERENCE_PIXELS", 1)
+        for one, other in zip(training.run_network(learned[0], pixels), whole, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+class TestLogits:
+    def test_no_activation_on_the_logits(self, learned):
+        """A ReLU there kills classes (K16): logits of both signs come out, and the last layer is linear."""
+        import torch
+
+        network, _, _ = learned
+        assert isinstance(network.classifier[-1], torch.nn.Linear)
+        logits, features = training.run_network(network, stripes(30, 3)[0])
+        assert (logits < 0).any(axis=1).all()
+        weight = network.classifier[-1].weight.detach().double().numpy()
+        bias = network.classifier[-1].bias.detach().double().numpy()
+        np.testing.assert_allclose(logits, features @ weight.T + bias, atol=1e-4)
+
+    def test_every_relu_is_a_module_of_its_own_and_not_in_place(self, learned):
+        import torch
+
+        used = [module for module in learned[0].modules() if isinstance(module, torch.nn.ReLU)]
+        assert len(used) == 3
+        assert not any(module.inplace for module in used)
+
+
+class TestLearning:
+    def test_an_easy_problem_is_learned(self, learned):
+        network, _, _ = learned
+        pixels, codes = stripes(120, 4)
+        logits, _ = training.run_network(network, pixels)
+        assert (logits.argmax(axis=1) == codes).mean() > 0.95
+        assert all((logits.argmax(axis=1) == code).any() for code in range(3))
+
+    def test_the_best_validation_epoch_is_kept(self, learned):
+        network, history, best = learned
+        losses = [epoch.validation_loss for epoch in history]
+        assert best == 1 + int(np.argmin(losses))
+        loss, accuracy = training.evaluate_network(network, *stripes(60, 1))
+        assert loss == losses[best - 1]
+        assert accuracy == history[best - 1].validation_accuracy
+
+    def test_an_early_best_epoch_survives_later_ones(self):
+        pixels, codes = stripes(48, 0)
+        contrary = pixels, (codes + 1) % 3  # the better the training, the worse the validation
+        network, history, best = train_network(options(epochs=6), pixels, codes, contrary, 3, seed=0)
+        losses = [epoch.validation_loss for epoch in history]
+        assert best == 1 + int(np.argmin(losses)) < len(history)
+        assert training.evaluate_network(network, *contrary)[0] == losses[best - 1]
+
+    def test_without_validation_the_last_epoch_counts(self):
+        pixels, codes = stripes(24, 0)
+        _, history, best = train_network(options(), pixels, codes, nothing(pixels), 3, seed=0)
+        assert best == len(history) == 2
+        assert np.isnan([history[0].validation_loss, history[0].validation_accuracy]).all()
+
+    def test_validation_images_teach_nothing(self):
+        pixels, codes = stripes(24, 0)
+        runs = [
+            train_network(options(epochs=1), pixels, codes, validation, 3, seed=0)[0].state_dict()
+            for validation in ((noise(9, 16, 16, 1), np.zeros(9, int)), nothing(pixels))
+        ]
+        assert all((runs[0][name] == runs[1][name]).all() for name in runs[0])
+
+    def test_the_loss_is_cross_entropy(self, learned):
+        from sklearn.metrics import log_loss
+
+        from evenlight.models.classical import softmax
+
+        pixels, codes = stripes(30, 5)
+        logits, _ = training.run_network(learned[0], pixels)
+        loss, accuracy = training.evaluate_network(learned[0], pixels, codes)
+        assert loss == pytest.approx(log_loss(codes, softmax(logits), labels=[0, 1, 2]))
+        assert accuracy == (logits.argmax(axis=1) == codes).mean()
+
+    def test_flipped_images_are_seen_only_on_request(self):
+        """Left and right half bright: mirrored half of the time nothing can be learned."""
+        codes = np.arange(64) % 2
+        pixels = np.zeros((64, 16, 16, 1), np.uint8)
+        pixels[codes == 0, :, :8] = 200
+        pixels[codes == 1, :, 8:] = 200
+        given = pixels.copy()
+        accuracy = [
+            train_network(options(epochs=4, flip=flip), given, codes, nothing(given), 2, 0)[1][
+                -1
+            ].train_accuracy
+            for flip in (False, True)
+        ]
+        assert accuracy[0] == 1
+        assert accuracy[1] < 0.8
+        assert np.array_equal(given, pixels)
+
+
+class TestBatches:
+    @pytest.mark.parametrize("count", range(1, 14))
+    @pytest.mark.parametrize("size", [2, 3, 4])
+    def test_every_image_once_and_never_one_left_over(self, count, size):
+        parts = list(training._batches(np.arange(count), size))
+        assert np.concatenate(parts).tolist() == list(range(count))
+        assert all(2 <= len(part) <= size + 1 for part in parts) or count == 1
+
+    @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5, 6])
+    @pytest.mark.parametrize("count", [2, 9, 17])
+    def test_any_number_of_steps(self, epochs, count):
+        pixels, codes = stripes(count, 0)
+        _, history, _ = train_network(options(epochs=epochs), pixels, codes, nothing(pixels), 3, seed=0)
+        assert [epoch.epoch for epoch in history] == list(range(1, epochs + 1))
+        assert all(0 < epoch.learning_rate <= 0.05 * 1.0001 for epoch in history)
+
+
+class TestNoNumber:
+    def test_a_rate_that_explodes_stops_with_words(self, monkeypatch):
+        pixels, codes = stripes(24, 0)
+        monkeypatch.setattr(training, "_is_finite", lambda network: False)
+        with pytest.raises(UserError, match="smaller learning_rate"):
+            train_network(options(), pixels, codes, (pixels, codes), 3, seed=0)
+
+    @pytest.mark.parametrize("validated", [True, False])
+    def test_the_epochs_before_it_count(self, monkeypatch, capsys, validated):
+        pixels, codes = stripes(24, 0)
+        validation = (pixels, codes) if validated else nothing(pixels)
+        real, calls = training._train_epoch, []
+
+        def explode_in_the_third(network, *rest):
+            calls.append(1)
+            loss, accuracy = real(network, *rest)
+            if len(calls) == 3:  # the last step of the epoch: its loss was computed before
+                network.classifier[-1].weight.data.fill_(float("nan"))
+            return loss, accuracy
+
+        monkeypatch.setattr(training, "_train_epoch", explode_in_the_third)
+        network, history, best = train_network(options(epochs=6), pixels, codes, validation, 3, seed=0)
+        assert len(history) == 3
+        assert best in ((1, 2) if validated else (2,))
+        assert np.isfinite(training.run_network(network, pixels)[0]).all()
+        assert "epoch 3: the loss is no longer a number" in capsys.readouterr().err
+
+    def test_really_explodes(self):
+        pixels, codes = stripes(48, 0)
+        wild = options(learning_rate=10.0, weight_decay=1e6, epochs=8)
+        with pytest.raises(UserError, match="smaller learning_rate"):
+            train_network(wild, pixels, codes, nothing(pixels), 3, seed=0)
+
+
+class TestNormalization:
+    def test_statistics_against_numpy(self):
+        images = noise(5, 9, 7, 3)
+        mean, deviation = training.channel_statistics(images)
+        np.testing.assert_allclose(mean, (images / 255).mean(axis=(0, 1, 2)))
+        np.testing.assert_allclose(deviation, (images / 255).std(axis=(0, 1, 2)))
+
+    @pytest.mark.parametrize("level", [0, 255])
+    def test_constant_images_train(self, level):
+        images = np.full((8, 8, 8, 3), level, np.uint8)
+        network, history, _ = train_network(options(), images, np.arange(8) % 2, nothing(images), 2, 0)
+        assert np.isfinite(history[-1].train_loss)
+        assert np.isfinite(training.run_network(network, images)[0]).all()
+
+    def test_scale_is_0_to_1_and_channels_come_first(self):
+        images = noise(2, 4, 5, 3)
+        tensor = training.to_tensor(images)
+        assert tuple(tensor.shape) == (2, 3, 4, 5)
+        assert float(tensor[1, 2, 3, 4]) == pytest.approx(images[1, 3, 4, 2] / 255)
+
+
+def test_another_seed_gives_another_network():
+    pixels, codes = stripes(24, 0)
+    first, again, other = (
+        train_network(options(), pixels, codes, nothing(pixels), 3, seed)[0].classifier[-1].weight
+        for seed in (0, 0, 1)
+    )
+    assert (first == again).all()
+    assert not (first == other).all()
+
+
+def test_options_and_the_small_modules_come_without_torch():
+    """Checking params.yaml imports them in every Snakemake call."""
+    code = (
+        "import sys, evenlight.models.training, evenlight.models.classical, evenlight.models.artifacts;"
+        "assert not {'torch', 'sklearn', 'pandas', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
