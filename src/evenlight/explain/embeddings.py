@@ -7,6 +7,7 @@ import numpy as np
 from evenlight.errors import UserError
 
 _NEIGHBOURS = 5
+_EXACT_BELOW = 100
 _COMPONENTS = 50  # t-SNE starts from this many principal components, as is usual
 
 
@@ -67,6 +68,8 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
         learning_rate="auto",
         random_state=seed,
         n_jobs=1,
+        # a few points fly so far apart that the tree of the fast method takes seconds
+        method="exact" if len(values) < _EXACT_BELOW else "barnes_hut",
     ).fit_transform(reduced)
     neighbours = min(_NEIGHBOURS, (len(values) - 1) // 2)
     # without an argument a point is no neighbour of itself
