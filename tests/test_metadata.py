@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from evenlight.errors import UserError
 from evenlight.metadata import Metadata, read_metadata
 
-
 ODD_LABELS = ["NA", "null", "None", "nan", "007", "True", "1e5", "<script>", " x ", "-rf", "=1+1", "ä"]
 
 

@@ -343,14 +343,13 @@ def _fields(model: Any, path: Sequence[Any]) -> list[str]:
             if part in option.get("properties", {}):
                 node = option["properties"][part]
                 break
-            if isinstance(option.get("additionalProperties"), dict):
-                node = option["additionalProperties"]
+            values = [option.get("additionalProperties"), *option.get("patternProperties", {}).values()]
+            if isinstance(values[-1], dict):
+                node = values[-1]
                 break
     node = _resolve(schema, node)
-    names = list(node.get("properties", {}))
-    for option in node.get("anyOf", []):
-        names += list(_resolve(schema, option).get("properties", {}))
-    return names
+    options = [node, *(_resolve(schema, option) for option in node.get("anyOf", []))]
+    return [name for option in options for name in option.get("properties", {})]
 
 
 def _resolve(schema: Mapping[str, Any], node: Any) -> Any:
