@@ -119,7 +119,8 @@ def test_16_bit_white_is_zero_tiff_is_inverted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alpha", "expected"), [(255, [200, 100, 0]), (128, [227, 177, 127]), (0, [255] * 3)]
+    ("alpha", "expected"),
+    [(255, [200, 100, 0]), (128, [227, 177, 127]), (10, [253, 249, 245]), (0, [255] * 3)],
 )
 def test_alpha_over_white(alpha: int, expected: list[int]) -> None:
     rgba = np.full((8, 8, 4), (200, 100, 0, alpha), dtype=np.uint8)

@@ -296,7 +296,7 @@ def _expect_verdict(file: Path, config: Any = None) -> None:
 
 
 @given(st.data())
-@examples(max_examples=120)
+@examples(max_examples=60)
 def test_any_value_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     content = yaml.safe_load(SMALL)
     changed = copy.deepcopy(content)
