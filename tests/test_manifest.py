@@ -173,7 +173,7 @@ def test_label_and_split_columns_win_over_folders() -> None:
 def test_images_without_a_given_split_train() -> None:
     paths = _folders("a", "b")
     given_splits = {path: {"split": {"0": "test", "1": "validation"}.get(path[2], "")} for path in paths}
-    rows, _, summary = _gather(_scanned(paths), _metadata(given_splits))
+    _, _, summary = _gather(_scanned(paths), _metadata(given_splits))
     assert summary["splits"] == {"train": 16, "validation": 2, "test": 2}
     assert any(note.startswith("16 images have no split") for note in summary["notes"])
 

@@ -42,13 +42,13 @@ def test_an_image_of_the_right_size_is_unchanged(photo: np.ndarray, fit: str) ->
 
 
 def test_shrinking_averages_areas() -> None:
-    pixels = np.zeros((8, 8, 3), dtype=np.uint8)
-    pixels[0::2, 0::2] = 200  # a quarter of every 2 x 2 block
-    assert (standardize(pixels, (4, 4), "stretch", "rgb") == 50).all()
-    # one side shrinks, the other grows: still an average, no alias of every second column
-    stripes = np.zeros((8, 64, 3), dtype=np.uint8)
-    stripes[:, 0::2] = 200
-    assert (standardize(stripes, (16, 16), "stretch", "rgb") == 100).all()
+    pixels = np.zeros((24, 24, 3), dtype=np.uint8)
+    pixels[1::3, 1::3] = 180  # the middle of every 3 x 3 block, where sampling would look
+    assert (standardize(pixels, (8, 8), "stretch", "rgb") == 20).all()
+    # one side shrinks, the other grows: still an average, no alias of every third column
+    stripes = np.zeros((8, 48, 3), dtype=np.uint8)
+    stripes[:, 1::3] = 210
+    assert (standardize(stripes, (16, 16), "stretch", "rgb") == 70).all()
 
 
 def test_growing_is_linear() -> None:
