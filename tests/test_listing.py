@@ -188,3 +188,12 @@ def test_an_unreadable_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="check its permissions"):
         list_folder(tmp_path)
     (tmp_path / "a").chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "name", ["new\nline", "carriage\rreturn", "esc\x1b[31m", "tab\t", "bell\x07", "del\x7f"]
+)
+def test_text_of_a_path_is_printable_and_can_be_turned_back(name: str) -> None:
+    text = path_to_text(name)
+    assert text.isprintable()
+    assert text_to_path(text) == name

@@ -16,6 +16,8 @@ from evenlight.errors import UserError
 
 FILES_PER_SHARD = 2500
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 _JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattributes", ".gitkeep"}
 _JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", ".git", ".dvc"}
 _JUNK_SUFFIXES = (".crdownload", ".part", ".tmp")
@@ -134,9 +136,13 @@ def _is_junk(path: str) -> bool:
 
 
 def path_to_text(path: str) -> str:
-    r"""A path as text that any file format holds: bytes that are not UTF-8 become `\xNN`, a backslash `\\`."""
+    r"""A path as text that any file format, log and terminal can hold.
+
+    Bytes that are not UTF-8 and control characters become `\xNN`, a backslash becomes `\\`.
+    """
     doubled = os.fsencode(path).replace(b"\\", b"\\\\")
-    return doubled.decode("utf-8", "backslashreplace")
+    text = doubled.decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def text_to_path(text: str) -> str:

@@ -113,16 +113,18 @@ def write_csv(target: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]
     """Write a CSV for people: text that a spreadsheet would run as a formula gets a leading apostrophe."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_no_formula(name) for name in columns])
+    writer.writerow([_for_people(name) for name in columns])
     for row in rows:
-        writer.writerow([_no_formula(value) for value in row])
+        writer.writerow([_for_people(value) for value in row])
     write_text(target, buffer.getvalue())
 
 
-def _no_formula(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
+def _for_people(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # before Python 3.13 the csv module leaves a bare carriage return unquoted, and readers see a new row
+    value = value.replace("\r", "\\r")
+    return "'" + value if value[:1] in ("=", "+", "-", "@", "\t") else value
 
 
 def write_array(target: Path, array: "np.ndarray") -> None:

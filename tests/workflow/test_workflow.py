@@ -80,7 +80,9 @@ def add_hostile_images(raw: Path) -> None:
 
 
 def environment(project: Path, **changes: str) -> dict[str, str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "SNAKEMAKE_"))}
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "SNAKEMAKE_"))
+    }
     return variables | {"PYTHONPATH": str(project / "src"), "HOME": str(project / "home")} | changes
 
 
@@ -141,7 +143,9 @@ def test_every_file_is_in_the_manifest_and_counts_add_up(project: Path) -> None:
     assert len(hostile) == len(EVIL_NAMES)
     assert (hostile["verdict"] == "ok").all()
     assert manifest["path"].is_unique
-    assert json.loads((project / "data/manifest/small/classes.json").read_text()) == sorted(["day", "night", EVIL_CLASS])
+    assert json.loads((project / "data/manifest/small/classes.json").read_text()) == sorted(
+        ["day", "night", EVIL_CLASS]
+    )
 
 
 def test_no_source_is_torn(project: Path) -> None:
@@ -268,7 +272,9 @@ def test_a_server_that_is_away_leaves_the_logging_pending(project: Path) -> None
 
     def runs() -> int:
         with sqlite3.connect(project / "mlflow.db") as database:
-            return database.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()[0]
+            return database.execute("select count(*) from runs where lifecycle_stage = 'active'").fetchone()[
+                0
+            ]
 
     record = project / "results/small/provenance/tracking.json"
     assert json.loads(record.read_text())["status"] == "logged"
