@@ -212,6 +212,26 @@ class TestNormalization:
         np.testing.assert_allclose(mean, (images / 255).mean(axis=(0, 1, 2)))
         np.testing.assert_allclose(deviation, (images / 255).std(axis=(0, 1, 2)))
 
+    def test_the_network_normalizes_by_itself(self):
+        import torch
+
+        from evenlight.models.cnn import build_network
+
+        training.prepare_torch(0)
+        network = build_network("small", (16, 16, 3), 2, dropout=0).eval()
+        mean, deviation = np.array([0.2, 0.5, 0.7]), np.array([0.1, 0.3, 0.2])
+        images = noise(2, 16, 16, 3)
+        normal = (images / 255 - mean) / deviation
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(normal.transpose(0, 3, 1, 2)).float()).double().numpy()
+        network.set_normalization(mean, deviation)
+        np.testing.assert_allclose(training.run_network(network, images)[0], expected, atol=1e-5)
+
+    def test_training_normalizes_with_the_training_images(self, learned):
+        mean, deviation = training.channel_statistics(stripes(240, 0)[0])
+        assert learned[0].mean.ravel().tolist() == pytest.approx(mean.tolist())
+        assert learned[0].deviation.ravel().tolist() == pytest.approx(deviation.tolist())
+
     @pytest.mark.parametrize("level", [0, 255])
     def test_constant_images_train(self, level):
         images = np.full((8, 8, 8, 3), level, np.uint8)
@@ -224,6 +244,19 @@ class TestNormalization:
         tensor = training.to_tensor(images)
         assert tuple(tensor.shape) == (2, 3, 4, 5)
         assert float(tensor[1, 2, 3, 4]) == pytest.approx(images[1, 3, 4, 2] / 255)
+
+
+def test_torch_is_prepared_whatever_it_was_before():
+    import torch
+
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(False)
+    training.prepare_torch(5)
+    first = torch.rand(1)
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    training.prepare_torch(5)
+    assert first == torch.rand(1)
 
 
 def test_another_seed_gives_another_network():
