@@ -205,6 +205,22 @@ def test_the_svm_has_a_temperature_from_validation_only(world, tmp_path):
     assert "temperature" not in read_json(world.folder / "models" / "linear" / "model.json")["fit"]
 
 
+def test_svm_scores_are_tempered(world):
+    from evenlight.dataset import load_features, usable_rows
+    from evenlight.models import artifacts, classical
+
+    folder = world.folder / "models" / "svm"
+    description = artifacts.load_description(folder)
+    values, columns = load_features(
+        usable_rows(world.manifest), world.folder / "features", ["color", "brightness"]
+    )
+    assert columns == description["columns"]
+    raw = classical.raw_scores(artifacts.load_classical(folder), values, 3)
+    expected = classical.softmax(raw / description["fit"]["temperature"])
+    found = read_table(folder / "predictions.parquet").iloc[:, 4:].to_numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_history_has_one_row_per_epoch(world):
     history = pd.read_csv(world.folder / "models" / "net" / "history.csv")
     assert history["epoch"].tolist() == [1]
