@@ -229,13 +229,22 @@ def test_history_has_one_row_per_epoch(world):
     assert (world.folder / "history.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_misclassified_are_listed_most_confident_first(world):
+def test_misclassified_are_listed_most_confident_first(tmp_path):
+    world = World(tmp_path, ODD_CLASSES, {"train": 3, "test": 5})
+    folder = world.train("rule")
+    table = world.predict("rule")
+    shares = np.random.default_rng(0).dirichlet(np.ones(3), len(table)).astype(np.float32)
+    table.iloc[:, 4:] = shares
+    table["predicted_label"] = [world.classes[code] for code in shares.argmax(axis=1)]
+    write_table(folder / "predictions.parquet", table)
     world.evaluate("rule")
-    table = pd.read_csv(world.folder / "results" / "rule" / "misclassified.csv", keep_default_na=False)
-    assert len(table) == 5
-    assert (table["true_label"] != table["predicted_label"]).all()
-    assert table["score"].is_monotonic_decreasing
-    assert table["path"].str.contains("{a}", regex=False).all()
+    found = pd.read_csv(world.folder / "results" / "rule" / "misclassified.csv", keep_default_na=False)
+    wrong = table[(table["split"] == "test") & (table["true_label"] != table["predicted_label"])]
+    assert len(wrong) > 3
+    assert set(found["path"]) == set(wrong["path"])
+    assert found["score"].is_monotonic_decreasing
+    scores = wrong.set_index("path").iloc[:, 3:].max(axis=1)
+    assert found["score"].tolist() == pytest.approx(scores.loc[found["path"]].tolist(), abs=1e-4)
 
 
 def test_summaries_rank_by_validation(world):
@@ -243,9 +252,9 @@ def test_summaries_rank_by_validation(world):
         world.evaluate(name)
     results = world.folder / "results"
     models = {name: world.folder / "models" / name for name in MODELS}
-    (models["rule"] / "history.csv").write_text("left by a network of that name\n")
+    (models["forest"] / "history.csv").write_text("left by a network of that name\n")
     evaluate.summarize(results, models, results)
-    (models["rule"] / "history.csv").unlink()
+    (models["forest"] / "history.csv").unlink()
     table = pd.read_csv(results / "leaderboard.csv")
     assert set(table["model"]) == set(MODELS)
     assert table["validation_accuracy"].is_monotonic_decreasing
