@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from evenlight import runtime
 from evenlight.errors import UserError
@@ -276,14 +277,20 @@ def schema() -> None:
     typer.echo(params.json_schema(), nl=False)
 
 
+def _stop(sentence: str) -> None:
+    print(f"evenlight: {sentence}", file=sys.stderr)
+    sys.exit(1)
+
+
 def main() -> None:
     """Run a sub-command; a user's mistake is one sentence on standard error and exit status 1."""
     runtime.fix_environment()
     try:
         app()
     except UserError as problem:
-        print(f"evenlight: {problem}", file=sys.stderr)
-        sys.exit(1)
+        _stop(str(problem))
+    except ValidationError as problem:
+        _stop("; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in problem.errors()))
     except KeyboardInterrupt:
         print("evenlight: stopped", file=sys.stderr)
         sys.exit(130)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from evenlight.errors import UserError
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import KINDS, families_of
 from evenlight.models.training import CnnOptions
+from evenlight.settings import Settings
 
 _MAX_BYTES, _MAX_VALUES = 2**20, 10_000
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -28,11 +29,7 @@ class ParamsError(UserError):
     """params.yaml or a `--config` value is wrong; the message lists every problem with its line."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Dataset(_Strict):
+class Dataset(Settings):
     """Where labels, splits, sources and groups of one data set come from."""
 
     folder: str | None = Field(None, min_length=1, description="raw folder; null for data/raw/<name>")
@@ -48,7 +45,7 @@ class Dataset(_Strict):
     )
 
 
-class Split(_Strict):
+class Split(Settings):
     """Shares of the splits, where the data set does not give them."""
 
     train: float = Field(0.7, gt=0, le=1)
@@ -64,7 +61,7 @@ class Split(_Strict):
         return self
 
 
-class Standardize(_Strict):
+class Standardize(Settings):
     """The one shape and colour space that features and networks see."""
 
     size: Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=2, max_length=2)] = Field(
@@ -76,7 +73,7 @@ class Standardize(_Strict):
     )
 
 
-class Evaluate(_Strict):
+class Evaluate(Settings):
     """Numbers and intervals."""
 
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
@@ -88,7 +85,7 @@ class Evaluate(_Strict):
     seed: int = Field(0, ge=0)
 
 
-class Embed(_Strict):
+class Embed(Settings):
     """Pictures of the data in two dimensions."""
 
     features: list[str] = Field(min_length=1, description="families of the feature table to show")
@@ -97,7 +94,7 @@ class Embed(_Strict):
     seed: int = Field(0, ge=0)
 
 
-class Tracking(_Strict):
+class Tracking(Settings):
     """MLflow."""
 
     enabled: bool = True
@@ -109,7 +106,7 @@ class Tracking(_Strict):
     required: bool = Field(False, description="true: a run fails when the tracking server is away")
 
 
-class _FeaturesBase(_Strict):
+class _FeaturesBase(Settings):
     @model_validator(mode="before")
     @classmethod
     def _empty_options(cls, value: Any) -> Any:
@@ -135,7 +132,7 @@ def _params_model() -> type[BaseModel]:
     model: Any = Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 (a tuple of types)
     return create_model(
         "Params",
-        __base__=_Strict,
+        __base__=Settings,
         __doc__="Every setting of Evenlight.",
         dataset=(Name, Field(description="a key of `datasets`, or a folder under data/raw")),
         datasets=(dict[Name, Dataset], Field({}, description="only what differs from the defaults")),

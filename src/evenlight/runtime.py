@@ -12,6 +12,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",

@@ -2,15 +2,14 @@
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from evenlight.settings import Settings
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 
 
-class Options(BaseModel):
+class Options(Settings):
     """Brightness has no options."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[str]:

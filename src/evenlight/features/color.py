@@ -2,16 +2,16 @@
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from evenlight.settings import Settings
 
 _HUE_VALUES = 180  # OpenCV's 8-bit hue
 _VALUES = 256
 
 
-class Options(BaseModel):
+class Options(Settings):
     """Numbers of histogram bins."""
-
-    model_config = ConfigDict(extra="forbid")
 
     hue_bins: int = Field(
         12, ge=2, le=180, description="bins of the hue histogram; more separate finer shades"

@@ -9,19 +9,18 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from evenlight.errors import UserError
+from evenlight.settings import Settings
 
 _LEVELS = 511  # gradients from -255 to 255
 _EPSILON = 1e-5
 _CLIP = 0.2
 
 
-class Options(BaseModel):
+class Options(Settings):
     """Layout of cells and blocks."""
-
-    model_config = ConfigDict(extra="forbid")
 
     cell: int = Field(8, ge=2, le=256, description="side of a cell in pixels; smaller cells see finer shapes")
     block: int = Field(

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from evenlight.settings import Settings
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
 
-class Threshold(BaseModel):
+class Threshold(Settings):
     """One column, one cut, chosen on training images: the rule that every other model should beat."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["threshold"]
     feature: str = Field("brightness_v_mean", description="the feature column to cut")
 
 
-class _OnFeatures(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _OnFeatures(Settings):
     features: list[str] = Field(min_length=1, description="feature families the model sees")
 
 
@@ -59,7 +59,7 @@ class RandomForest(_OnFeatures):
 class Kind:
     """A kind of classical model: its options and how to build it."""
 
-    options: type[BaseModel]
+    options: type[Settings]
     build: Callable[[Any, int], "ClassifierMixin"]
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from evenlight.errors import UserError
 from evenlight.progress import say
+from evenlight.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -24,17 +25,16 @@ if TYPE_CHECKING:
 _INFERENCE_PIXELS = 2**20
 
 
-class CnnOptions(BaseModel):
+class CnnOptions(Settings):
     """A convolutional network on the standardized images."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["cnn"]
     network: Literal["small"] = Field("small", description="architecture, see models/cnn.py")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training images")
     batch_size: int = Field(
         32, ge=2, le=4096, description="images per step; larger is faster and needs a higher rate"
     )
-    learning_rate: float = Field(0.05, gt=0, le=10, description="peak of the one-cycle schedule")
+    learning_rate: float = Field(0.02, gt=0, le=10, description="peak of the one-cycle schedule")
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
     dropout: float = Field(0.2, ge=0, lt=1, description="share of last-layer features hidden in training")

@@ -110,7 +110,7 @@ def _write_misclassified(
     shown = table.iloc[:gallery]
     pictures = to_rgb(load_images(rows.loc[shown.index], images), description["standardize"]["color"])
     captions = [
-        f"{path.rsplit('/', 1)[-1]}\n{true} as {guess}, {score:.2f}"
+        f"{true} as {guess}, {score:.2f}, {path.rsplit('/', 1)[-1]}"
         for path, true, guess, score in zip(
             shown["path"],
             shown["true_label"],
