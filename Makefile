@@ -35,13 +35,14 @@ lock: $(READY) ## write requirements.lock anew from pyproject.toml
 clean: ## delete everything that the workflow made (not raw data, reports and MLflow's store)
 	rm -rf data/manifest data/standardized data/features models results logs .snakemake
 
-# uv from the lock file installs the rest: ten times faster than pip (docs/decisions.md)
+# uv from the lock file installs the rest, faster than pip; compiled at once, because containers often forbid Python
+# to keep what it compiles, and every job would compile again (docs/decisions.md)
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv from requirements.lock (once; downloads about 3 GB)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Evenlight needs Python 3.11 or newer; say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
-	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
