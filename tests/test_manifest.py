@@ -247,7 +247,7 @@ def test_a_setting_that_names_no_column(settings: dict, metadata: Metadata | Non
         (_folders("a", "b"), tuple(_folders("a", "b")), "none of its 20 files is a usable labelled image"),
         (["x.jpg", "y.jpg"], (), "none of its 2 files is a usable labelled image"),
         (_folders("test/a", "test/b"), (), "given split leaves no train image"),
-        (_folders("a", "b", count=1), (), "made split leaves no test image"),
+        (_folders("a", "b", count=1), (), "made split leaves no validation image"),
     ],
 )
 def test_too_little_is_one_sentence(paths: list[str], bad: tuple[str, ...], words: str) -> None:

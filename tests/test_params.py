@@ -338,3 +338,37 @@ def test_checking_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlflow", "scipy", "PIL"}
     assert not heavy & set(re.split(r"\s", done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            "feature: brightness_v_mean",
+            "feature: brightness_v_mea",
+            "models.brightness_threshold.feature: there is no column 'brightness_v_mea'; did you mean"
+            " 'brightness_v_mean'?",
+        ),
+        (
+            "cell: 8",
+            "cell: 200",
+            "features.hog: HOG: images of 64 x 64 pixels hold no block of 2 x 2 cells of 200 pixels",
+        ),
+        (
+            "cnn_small:",
+            "embeddings:",
+            "models.embeddings: the name 'embeddings' is taken; call the model otherwise",
+        ),
+    ],
+)
+def test_what_keys_demand_of_each_other(tmp_path: Path, before: str, after: str, words: str) -> None:
+    text = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
+    assert text.count(before) == 1
+    file = tmp_path / "params.yaml"
+    file.write_text(text.replace(before, after), encoding="utf-8")
+    line = text[: text.index(before)].count("\n") + 1
+    with pytest.raises(ParamsError) as caught:
+        params.check(file)
+    assert words in str(caught.value)
+    assert "1 problem(s)" in str(caught.value)
+    assert abs(int(str(caught.value).split("line ")[1].split(":")[0]) - line) <= 1

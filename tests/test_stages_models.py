@@ -9,7 +9,7 @@ import pytest
 from evenlight.errors import UserError
 from evenlight.explain.embeddings import sample_rows
 from evenlight.splits import SPLITS
-from evenlight.stages import embed, evaluate, features, list_features, predict, train
+from evenlight.stages import embed, evaluate, features, list_features, plot_history, predict, train
 from evenlight.storage import read_json, read_table, write_array, write_table
 from model_world import MODELS, ODD_CLASSES, SETTINGS, World
 
@@ -131,7 +131,7 @@ def test_history_has_one_row_per_epoch(world):
     history = pd.read_csv(world.folder / "models" / "net" / "history.csv")
     assert history["epoch"].tolist() == [1]
     assert np.isfinite(history.to_numpy()).all()
-    evaluate.plot_history(world.folder / "models" / "net" / "history.csv", world.folder / "history.png")
+    plot_history.plot_history(world.folder / "models" / "net" / "history.csv", world.folder / "history.png")
     assert (world.folder / "history.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -33,7 +33,6 @@ from evenlight.tracking_content import (
     history_metrics,
     model_metrics,
     prediction_sample,
-    relevant_params,
     safe_name,
 )
 from evenlight.tracking_views import leaderboard_url
@@ -44,6 +43,7 @@ PARAMS: dict[str, Any] = {
     "datasets": {"scenes": {"source": "camera"}, "other": {"source": "x"}},
     "standardize": {"size": [64, 64]},
     "evaluate": {"minimum_group": 30},
+    "embed": {"features": ["brightness"]},
     "tracking": {"uri": "sqlite:///mlflow.db", "enabled": True, "required": False},
     "models": {"forest": {"kind": "random_forest", "trees": 3}, "cnn": {"kind": "cnn", "epochs": 2}},
 }
@@ -108,7 +108,10 @@ class Tree:
         write_table(folder / "predictions.parquet", table)
         if model == "cnn":
             (folder / "model.safetensors").write_bytes(b"weights")
-            write_json(folder / "model.json", {"name": model, "columns": None, "versions": {"torch": "2"}})
+            write_json(
+                folder / "model.json",
+                {"name": model, "kind": "cnn", "columns": None, "versions": {"torch": "2"}},
+            )
             rows = [[1, 0.9, 0.8], [2, 0.5, 0.6]]
             write_csv(folder / "history.csv", ["epoch", "train_loss", "validation_loss"], rows)
         else:
@@ -168,7 +171,8 @@ def save_forest(folder: Path) -> None:
     features = np.array([[0.0], [1.0], [2.0], [3.0]], dtype=np.float32)
     forest = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0))
     forest.fit(features, ["<script>", "<script>", "a/b", "a/b"])
-    save_classical(folder, forest, {"columns": ["mean"], "versions": {"numpy": "2"}})
+    card = {"kind": "random_forest", "columns": ["mean"], "versions": {"numpy": "2"}}
+    save_classical(folder, forest, card)
 
 
 @pytest.fixture(scope="session")
@@ -496,14 +500,13 @@ def test_small_groups_are_not_judged() -> None:
     assert Metric("by_camera/tiny", 0.0) in metrics
 
 
-def test_flatten_and_relevant_params() -> None:
+def test_flatten() -> None:
     assert flatten({"a": {"b": [1, 2], "c": {}}, "d": None, "e": "x"}) == {
         "a.b": "1, 2",
         "a.c": "{}",
         "d": "null",
         "e": "x",
     }
-    assert relevant_params(PARAMS, "other")["data"] == {"source": "x"}
 
 
 def test_history_skips_empty_and_undefined_cells(tmp_path: Path) -> None:
@@ -516,8 +519,10 @@ def test_benchmark_of_a_training(tmp_path: Path) -> None:
     path = tmp_path / "train_network" / "scenes" / "cnn.tsv"
     path.parent.mkdir(parents=True)
     path.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t-\n")
-    assert benchmark_metrics(tmp_path, "scenes", "cnn") == [Metric("bench/train_seconds", 12.5)]
-    assert benchmark_metrics(tmp_path, "other", "cnn") == benchmark_metrics(None, "scenes", "cnn") == []
+    assert benchmark_metrics(tmp_path, "scenes", "cnn", network=True) == [Metric("bench/train_seconds", 12.5)]
+    assert benchmark_metrics(tmp_path, "other", "cnn", network=True) == []
+    assert benchmark_metrics(tmp_path, "scenes", "cnn", network=False) == []
+    assert benchmark_metrics(None, "scenes", "cnn", network=True) == []
 
 
 def test_prediction_sample_shows_the_most_confident_errors_and_the_same_others(

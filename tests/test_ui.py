@@ -4,6 +4,7 @@ import contextlib
 import socket
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Commands that would have been started, with their environment; they end with code 0."""
     calls: list[Any] = []
 
-    def run(command: list[str], env: dict[str, str], check: bool) -> Any:
+    def start(command: list[str], env: dict[str, str], **_: Any) -> subprocess.Popen:
         calls.append((command, env))
-        return subprocess.CompletedProcess(command, 0)
+        return Popen([sys.executable, "-c", ""])
 
-    monkeypatch.setattr("evenlight.ui.subprocess.run", run)
+    Popen = subprocess.Popen  # noqa: N806 (the class, before it is replaced)
+    monkeypatch.setattr("evenlight.ui.subprocess.Popen", start)
     return calls
 
 
@@ -105,7 +107,30 @@ def test_a_damaged_database(root: Path, free_port: int) -> None:
 
 
 def test_a_server_that_fails_is_said(root: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = subprocess.CompletedProcess([], 3)
-    monkeypatch.setattr("evenlight.ui.subprocess.run", lambda *_, **__: failed)
+    monkeypatch.setattr(
+        "evenlight.ui.server_command", lambda *_: [sys.executable, "-c", "raise SystemExit(3)"]
+    )
     with pytest.raises(UserError, match="code 3"):
         serve(root, URI, free_port, "scenes")
+
+
+def test_ctrl_c_stops_the_server_in_peace(
+    root: Path, free_port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr("evenlight.ui.server_command", lambda *_: sleeper)
+    servers = []
+
+    class Interrupted(subprocess.Popen):
+        def wait(self, timeout: float | None = None) -> int:
+            servers.append(self)
+            if len(servers) == 1:
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    monkeypatch.setattr("evenlight.ui.subprocess.Popen", Interrupted)
+    serve(root, URI, free_port, "scenes")
+    output = capfd.readouterr()
+    assert output.out.endswith("MLflow stopped\n")
+    assert "Traceback" not in output.err
+    assert servers[-1].returncode == -15

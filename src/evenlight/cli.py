@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from evenlight import runtime
 from evenlight.errors import UserError
+from evenlight.outline import is_network
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,11 +76,11 @@ def standardize(*, folder: PathOption, shard: PathOption, options: Json, array: 
 @app.command(rich_help_panel=_WORKFLOW)
 def features(
     family: Annotated[str, typer.Argument(help="such as hog")] = "",
-    images: Path = Path(),
-    shard: Path = Path(),
+    images: Path | None = None,
+    shard: Path | None = None,
     color: str = "rgb",
     options: Json = "{}",
-    table: Path = Path(),
+    table: Path | None = None,
     list_all: Annotated[
         bool, typer.Option("--list", help="print all families with options and columns")
     ] = False,
@@ -90,6 +91,10 @@ def features(
 
         typer.echo(describe_families())
         return
+    if images is None or shard is None or table is None:
+        raise UserError(
+            "features needs --images, --shard and --table; `evenlight features --list` needs nothing"
+        )
     from evenlight.stages import features as stage
 
     stage.extract(family, images, shard, color, options, table)
@@ -110,7 +115,7 @@ def train(
     folder: PathOption,
 ) -> None:
     """Train one model: a classical one on feature tables, a network on standardized images."""
-    if options["kind"] == "cnn":
+    if is_network(options.get("kind", "")):
         from evenlight.stages import train_network as network_stage
 
         network_stage.train(name, options, standardize, seed, manifest, classes, images, folder)
@@ -149,7 +154,7 @@ def evaluate(
 @app.command(rich_help_panel=_WORKFLOW)
 def plot_history(history: Path, picture: Path) -> None:
     """Draw the learning curves of a network."""
-    from evenlight.stages import evaluate as stage
+    from evenlight.stages import plot_history as stage
 
     stage.plot_history(history, picture)
 

@@ -42,7 +42,7 @@ def gather(
         The manifest, the class names in label order, the summary (docs/output.md).
 
     Raises:
-        UserError: fewer than two classes, no training image, or a setting that names a missing column.
+        UserError: fewer than two classes, a split without image, or a setting that names a missing column.
     """
     # object arrays keep labels such as NA or 007 exactly as they are
     table = scanned.iloc[np.argsort(scanned["path"].to_numpy(dtype=object), kind="stable")].reset_index(
@@ -63,7 +63,7 @@ def gather(
     table.loc[unlabelled, ["verdict", "reason", "row"]] = ["quarantined", "no_label", -1]
     usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
     classes = sorted(set(labels[usable]))
-    _check_classes(dataset["name"], classes, labels, usable, len(table))
+    _check_classes(dataset["name"], classes, labels, table)
     notes += _class_notes(classes, labels, usable)
     codes = {name: code for code, name in enumerate(classes)}
     table["label"] = pd.Series(labels, dtype="str")
@@ -78,11 +78,13 @@ def gather(
     return table, classes, _summary(table, classes, dataset, origin, ignored, notes)
 
 
-def _check_classes(name: str, classes: list[str], labels: np.ndarray, usable: np.ndarray, found: int) -> None:
+def _check_classes(name: str, classes: list[str], labels: np.ndarray, table: pd.DataFrame) -> None:
+    usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
     if not usable.any():
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in _count(table["reason"]).items())
         raise UserError(
-            f"{name}: none of its {found:,} files is a usable labelled image; put images into"
-            f" data/raw/{name}/<class>/ (the log of gather_manifest counts the reasons)"
+            f"{name}: none of its {len(table):,} files is a usable labelled image ({reasons}); every image needs a"
+            " class folder or a label in metadata.csv"
         )
     if len(classes) < 2:
         raise UserError(
@@ -189,7 +191,8 @@ def _split(
             )
     else:
         chosen, origin = make_split(labels, keys, fractions, settings["seed"]), "made"
-    for name in ("train", "test"):
+    # without validation images no model could be chosen fairly
+    for name in SPLITS:
         if not (chosen == name).any():
             raise UserError(f"the {origin} split leaves no {name} image; add images, or change the split")
     notes += _leak_notes(chosen, pixels, source)

@@ -4,7 +4,6 @@ The Snakefile, the command line and the tests use the same models. Nothing heavi
 may be imported here: every Snakemake call pays for it.
 """
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from typing import Annotated, Any, Literal, Union
 import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
-from evenlight.errors import UserError
+from evenlight.errors import UserError, did_you_mean
 from evenlight.feature_table import family, family_names
-from evenlight.models.classical import KINDS, families_of
+from evenlight.models.classical import KINDS
 from evenlight.models.training import CnnOptions
+from evenlight.params_checks import cross_checks
 from evenlight.settings import Settings
 
 _MAX_BYTES, _MAX_VALUES = 2**20, 10_000
@@ -49,7 +49,7 @@ class Split(Settings):
     """Shares of the splits, where the data set does not give them."""
 
     train: float = Field(0.7, gt=0, le=1)
-    validation: float = Field(0.15, ge=0, lt=1)
+    validation: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, gt=0, lt=1)
     seed: int = Field(0, ge=0, description="another seed draws other images")
 
@@ -178,7 +178,7 @@ def check(file: Path | str, config: Mapping[str, Any] | None = None) -> dict[str
     except ValidationError as error:
         problems = [_problem(model, item, where) for item in error.errors()]
         params = None
-    problems += _cross_checks(params if params is not None else merged, where)
+    problems += cross_checks(params if params is not None else merged, params is not None, where.problem)
     if problems:
         text = "\n".join(f"  {sentence}" for _, sentence in sorted(set(problems)))
         raise ParamsError(f"{file}: {len(set(problems))} problem(s)\n{text}")
@@ -318,14 +318,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """ "; did you mean 'x'?" for the closest known word, else the list of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(sorted(known))}" if known else ""
-
-
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:
     """Names of the fields that a key path leads to, through models, mappings and unions."""
     node = schema = model.model_json_schema()
@@ -353,44 +345,3 @@ def _resolve(schema: Mapping[str, Any], node: Any) -> Any:
     while "$ref" in node:
         node = schema["$defs"][node["$ref"].split("/")[-1]]
     return node
-
-
-def _cross_checks(params: Mapping[str, Any], where: _Places) -> list[tuple[int, str]]:
-    """What one key demands of another: models and pictures use families that are computed."""
-    features, models = params.get("features"), params.get("models")
-    if not isinstance(features, Mapping) or not isinstance(models, Mapping):
-        return []
-    computed = [name for name in features if name in family_names()]
-    problems = []
-    for name, options in models.items():
-        kind = options.get("kind") if isinstance(options, Mapping) else None
-        if kind == "threshold":
-            problems += _check_column(("models", name, "feature"), options, computed, where)
-        elif isinstance(kind, str) and kind in KINDS:
-            problems += _check_families(
-                ("models", name, "features"), options.get("features"), computed, where
-            )
-    embed = params.get("embed")
-    if isinstance(embed, Mapping):
-        problems += _check_families(("embed", "features"), embed.get("features"), computed, where)
-    return problems
-
-
-def _check_families(
-    path: tuple[Any, ...], wanted: Any, computed: list[str], where: _Places
-) -> list[tuple[int, str]]:
-    return [
-        where.problem((*path, number), f"{name!r} is not under `features`{did_you_mean(str(name), computed)}")
-        for number, name in enumerate(wanted if isinstance(wanted, list) else [])
-        if name not in computed
-    ]
-
-
-def _check_column(
-    path: tuple[Any, ...], options: Mapping[str, Any], computed: list[str], where: _Places
-) -> list[tuple[int, str]]:
-    column = options.get("feature", "brightness_v_mean")
-    if not isinstance(column, str) or families_of({"kind": "threshold", "feature": column}, computed):
-        return []
-    words = f"no family under `features` makes the column {column!r}; families: {', '.join(computed)}"
-    return [where.problem(path, words)]

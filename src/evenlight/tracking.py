@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from evenlight.errors import UserError
+from evenlight.outline import result_settings
 from evenlight.storage import atomic_path, file_sha256, write_json
-from evenlight.tracking_content import RunContent, model_content, relevant_params, result_content, safe_name
+from evenlight.tracking_content import RunContent, model_content, result_content, safe_name
 
 PROBE_SECONDS = 1.5  # a server that doesn't answer a first small request in this time is down
 REQUEST_SECONDS = "3"  # then each request may take this long, without a retry: together below 5 s
@@ -86,7 +87,7 @@ def track(
         UserError: a result file is missing or damaged; MLflow can't be reached and `required` is set.
     """
     uri = resolve_uri(uri, root)
-    settings = relevant_params(params, dataset)
+    settings = result_settings(params, dataset)
     minimum_group = params["evaluate"]["minimum_group"]
     children = {
         model: model_content(

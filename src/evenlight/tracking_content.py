@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evenlight.outline import is_network, spaces
 from evenlight.storage import file_sha256, read_json, read_table
 
 TABLE_ROWS = 500  # of the predictions table: more rows make the UI's comparison slow
@@ -87,12 +88,6 @@ def flatten(value: Any, prefix: str = "") -> dict[str, str]:
     return {prefix: value if isinstance(value, str) else json.dumps(value, sort_keys=True)}
 
 
-def relevant_params(params: Mapping[str, Any], dataset: str) -> dict[str, Any]:
-    """The settings that this result depends on: no tracking settings, and of the datasets only this one."""
-    shared = {key: value for key, value in params.items() if key not in ("tracking", "datasets", "dataset")}
-    return {**shared, "dataset": dataset, "data": params.get("datasets", {}).get(dataset, {})}
-
-
 def model_metrics(result: Mapping[str, Any], minimum_group: int) -> tuple[list[Metric], str | None]:
     """Numbers of one model's `metrics.json`, and which judged group is worst (`"camera = north"`), if any.
 
@@ -139,24 +134,17 @@ def history_metrics(history: Path) -> list[Metric]:
     return found
 
 
-def benchmark_metrics(benchmarks: Path | None, dataset: str, model: str) -> list[Metric]:
-    """Seconds and peak memory of a model's training, from Snakemake's `train*/<dataset>/<model>.tsv`."""
-    if benchmarks is None:
+def benchmark_metrics(benchmarks: Path | None, dataset: str, model: str, network: bool) -> list[Metric]:
+    """Seconds and peak memory of a model's training, from Snakemake's `<rule>/<dataset>/<model>.tsv`."""
+    rule = "train_network" if network else "train_classical"
+    path = benchmarks / rule / dataset / f"{model}.tsv" if benchmarks else None
+    if path is None or not path.exists():
         return []
-    for path in sorted(benchmarks.rglob("*.tsv")):
-        folders = path.relative_to(benchmarks).parts[:-1]
-        if (
-            path.stem != model
-            or dataset not in folders
-            or not any(part.startswith("train") for part in folders)
-        ):
-            continue
-        with open(path, newline="", encoding="utf-8") as stream:
-            row = next(csv.DictReader(stream, delimiter="\t"), {})
-        return _metrics(
-            {"bench/train_seconds": _number(row.get("s")), "bench/train_max_mb": _number(row.get("max_rss"))}
-        )
-    return []
+    with open(path, newline="", encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream, delimiter="\t"), {})
+    return _metrics(
+        {"bench/train_seconds": _number(row.get("s")), "bench/train_max_mb": _number(row.get("max_rss"))}
+    )
 
 
 def prediction_sample(predictions: Path) -> dict[str, list]:
@@ -227,15 +215,16 @@ def model_content(
     """
     result = read_json(result_folder / "metrics.json")
     card = read_json(model_folder / "model.json")
-    history = model_folder / "history.csv"
+    network = is_network(card["kind"])
+    histories = [model_folder / "history.csv"] if network else []
     metrics, worst = model_metrics(result, minimum_group)
-    curves = history_metrics(history) if history.exists() else []
+    curves = [metric for history in histories for metric in history_metrics(history)]
     shared = {key: value for key, value in params.items() if key != "models"}
     entry = params.get("models", {}).get(model, {})
-    evidence = [result_folder / "metrics.json", model_folder / "predictions.parquet", history]
+    evidence = [result_folder / "metrics.json", model_folder / "predictions.parquet", *histories]
     shown = [result_folder / "metrics.json", result_folder / "misclassified.csv"]
     tags = {
-        "family": "network" if (model_folder / "model.safetensors").exists() else "classical",
+        "family": "network" if network else "classical",
         "versions": ", ".join(
             f"{name} {version}" for name, version in sorted(card.get("versions", {}).items())
         ),
@@ -247,13 +236,15 @@ def model_content(
         slot=f"{dataset}/{model}",
         sha=sha_of(shared, entry, [file_sha256(path) for path in evidence if path.exists()]),
         params={"model": model, **flatten(entry, "model"), **flatten(shared)},
-        metrics=[*metrics, *curves, *benchmark_metrics(benchmarks, dataset, model)],
+        metrics=[*metrics, *curves, *benchmark_metrics(benchmarks, dataset, model, network)],
         tags=tags,
         tables={
             "predictions": prediction_sample(model_folder / "predictions.parquet"),
             "groups": group_table(result),
         },
-        pictures=_existing(result_folder, ["confusion.png", "misclassified.png", "history.png"]),
+        pictures=_existing(
+            result_folder, ["confusion.png", "misclassified.png", *(["history.png"] if network else [])]
+        ),
         files={path.name: path for path in shown if path.exists()},
         model=model_folder,
     )
@@ -289,12 +280,13 @@ def result_content(
         "used": counts["used"],
         "quarantined": counts["quarantined"],
     }
-    embeddings = sorted((results / "embeddings").glob("*.png"))
+    drawn = [results / "embeddings" / space for space in spaces(params)]
+    embeddings = [path.with_name(f"{path.name}_{kind}.png") for path in drawn for kind in ("pca", "tsne")]
     files = {
         path.name: path
         for path in (summary, lock_file, results / "metrics.json", results / "leaderboard.csv")
     }
-    files |= {f"embeddings/{path.name}": path for path in sorted((results / "embeddings").glob("*.json"))}
+    files |= {f"embeddings/{path.name}.json": path.with_name(f"{path.name}.json") for path in drawn}
     return RunContent(
         name=f"{dataset}-{sha[:8]}",
         slot=dataset,
@@ -307,8 +299,8 @@ def result_content(
             f"best on validation: **{best['model']}**. The report is the artifact `index.html`.",
         },
         tables={"leaderboard": csv_columns(results / "leaderboard.csv")},
-        pictures={safe_name(path.stem): path for path in embeddings},
-        files=files,
+        pictures={safe_name(path.stem): path for path in embeddings if path.exists()},
+        files={name: path for name, path in files.items() if path.exists()},
     )
 
 

@@ -5,6 +5,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+from evenlight.outline import is_network
 from evenlight.storage import read_json, write_text
 
 PACKAGES = ("mlflow", "scikit-learn", "skops", "numpy", "pandas")
@@ -22,11 +23,12 @@ def stage_model(folder: Path, target: Path) -> None:
         UserError: `model.json` is missing or damaged.
     """
     target.mkdir(parents=True)
-    network = (folder / "model.safetensors").exists()
+    description = read_json(folder / "model.json")
+    network = is_network(description["kind"])
     for name in ("model.safetensors" if network else "model.skops", "model.json"):
         shutil.copyfile(folder / name, target / name)
     if not network:
-        _describe_classical(target, len(read_json(folder / "model.json")["columns"]))
+        _describe_classical(target, len(description["columns"]))
 
 
 def _describe_classical(target: Path, columns: int) -> None:

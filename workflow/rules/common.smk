@@ -9,7 +9,8 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-from evenlight import runtime
+from evenlight import outline, runtime
+from evenlight.download import KNOWN
 from evenlight.listing import list_folder
 from evenlight.models.classical import families_of
 from evenlight.sources import sources
@@ -29,13 +30,14 @@ try:
         example_data.render(RAW, images=1200, seed=0, cores=min(8, os.cpu_count() or 1))
     LISTING = list_folder(RAW)
 except UserError as problem:
-    raise SystemExit(f"evenlight: {problem}") from None
+    hint = f" Or run `evenlight get {DATASET}`." if DATASET in KNOWN else ""
+    raise SystemExit(f"evenlight: {problem}{hint}") from None
 
 SHARDS = sorted(LISTING.shards)
 # sorted, so that reordering params.yaml reruns nothing
 FEATURES = sorted(config["features"])
 MODELS = sorted(config["models"])
-NETWORKS = [name for name in MODELS if config["models"][name]["kind"] == "cnn"]
+NETWORKS = outline.networks(config["models"])
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
 
 
@@ -77,14 +79,14 @@ def model_file(model):
     return f"models/{DATASET}/{model}/model.{'safetensors' if model in NETWORKS else 'skops'}"
 
 
-def embeddings():
-    """Spaces to draw: the feature table and every network's last layer; none without `embed:`."""
-    return ["features", *NETWORKS] if config["embed"] else []
-
-
 def lock_hash():
     """Changes with the version of any dependency: models and pages are remade."""
     return hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest()[:16]
+
+
+def versions(*packages):
+    """Changes when one of these packages does: what it computed is computed again."""
+    return " ".join(f"{package} {version(package)}" for package in packages)
 
 
 def tracking_record(dataset):

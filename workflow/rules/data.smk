@@ -20,6 +20,7 @@ rule scan_shard:
     params:
         folder=lambda wildcards: str(RAW),
         shards=LISTING.shard_count,
+        versions=versions("numpy", "pillow", "simplejpeg", "opencv-python-headless"),
         fingerprint=lambda wildcards: LISTING.fingerprint(wildcards.shard),
     message:
         "Scanning {wildcards.dataset}, shard {wildcards.shard}"
@@ -32,11 +33,10 @@ rule gather_manifest:
     """Join the shards: labels, splits, groups, and counts that add up."""
     input:
         shards=collect("data/manifest/{{dataset}}/shards/{shard}.parquet", shard=SHARDS),
-        metadata=branch(
-            (RAW / "metadata.csv").is_file(),
-            then=str(RAW / "metadata.csv"),
-            otherwise=[],
-        ),
+        # a function, because braces in the name of a folder are no wildcards
+        metadata=lambda wildcards: [
+            str(file) for file in [RAW / "metadata.csv"] if file.is_file()
+        ],
         code=sources("evenlight.stages.gather"),
     output:
         manifest=ensure("data/manifest/{dataset}/manifest.parquet", non_empty=True),
@@ -49,7 +49,7 @@ rule gather_manifest:
     threads: 1
     params:
         folder=lambda wildcards: str(RAW),
-        settings=as_json(
+        settings=lambda wildcards: as_json(
             {
                 "name": DATASET,
                 **{key: SETTINGS[key] for key in ("source", "groups", "layout")},
@@ -83,6 +83,7 @@ rule standardize_shard:
     params:
         folder=lambda wildcards: str(RAW),
         options=as_json(config["standardize"]),
+        versions=versions("numpy", "pillow", "simplejpeg", "opencv-python-headless"),
     message:
         "Standardizing {wildcards.dataset}, shard {wildcards.shard}"
     shell:

@@ -41,7 +41,7 @@ rule evaluate_model:
     params:
         model=lambda wildcards, input: os.path.dirname(input.description),
         images="data/standardized/{dataset}",
-        source=as_json(SETTINGS["source"]),
+        source=lambda wildcards: as_json(SETTINGS["source"]),
         settings=as_json(config["evaluate"]),
         folder=lambda wildcards, output: os.path.dirname(output.metrics),
     message:
@@ -56,7 +56,7 @@ rule plot_history:
     """Learning curves of a network."""
     input:
         history="models/{dataset}/{model}/history.csv",
-        code=sources("evenlight.report.charts"),
+        code=sources("evenlight.stages.plot_history"),
     output:
         picture=report(
             "results/{dataset}/{model}/history.png",

@@ -25,6 +25,7 @@ rule extract_features:
     params:
         options=lambda wildcards: as_json(config["features"][wildcards.feature]),
         color=config["standardize"]["color"],
+        versions=versions("numpy", "opencv-python-headless"),
     message:
         "Computing {wildcards.feature} features of {wildcards.dataset}, shard {wildcards.shard}"
     shell:

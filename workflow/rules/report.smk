@@ -14,7 +14,7 @@ rule write_report:
         ),
         histories=collect("results/{{dataset}}/{model}/history.png", model=NETWORKS),
         embeddings=collect(
-            "results/{{dataset}}/embeddings/{space}.json", space=embeddings()
+            "results/{{dataset}}/embeddings/{space}.json", space=outline.spaces(config)
         ),
         leaderboard="results/{dataset}/leaderboard.csv",
         best="results/{dataset}/best.json",
@@ -40,7 +40,7 @@ rule write_report:
         "logs/benchmarks/write_report/{dataset}.tsv"
     threads: 1
     params:
-        settings=as_json(config),
+        settings=lambda wildcards: as_json(outline.result_settings(config, DATASET)),
         version=as_json(
             {"evenlight": version("evenlight"), "requirements.lock": lock_hash()}
         ),
@@ -77,7 +77,7 @@ rule publish:
     localrule: True
     threads: 1
     params:
-        settings=as_json(config),
+        settings=lambda wildcards: as_json(outline.result_settings(config, DATASET)),
         results=lambda wildcards, input: os.path.dirname(input.page),
         folder="reports/{dataset}",
     message:

@@ -21,7 +21,7 @@ rule track_runs:
     localrule: True
     threads: 1
     params:
-        settings=as_json(config),
+        settings=lambda wildcards: as_json({**config, "datasets": {DATASET: SETTINGS}}),
         failed_attempts=lambda wildcards: failed_attempts(wildcards.dataset),
         uri=os.environ.get("MLFLOW_TRACKING_URI", ""),
     message:

@@ -71,7 +71,7 @@ def _blocks(options: Options, height: int, width: int) -> tuple[int, int]:
     columns = width // options.cell - options.block + 1
     if min(rows, columns) < 1:
         raise UserError(
-            f"params.yaml: features.hog: images of {height} x {width} pixels hold no block of {options.block} x"
+            f"HOG: images of {height} x {width} pixels hold no block of {options.block} x"
             f" {options.block} cells of {options.cell} pixels; make `cell` or `block` smaller"
         )
     return rows, columns

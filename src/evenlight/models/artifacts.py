@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from evenlight.errors import UserError
+from evenlight.outline import is_network
 from evenlight.storage import read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -38,17 +39,12 @@ DESCRIPTION_FILE = "model.json"
 _FACTS = {"name", "kind", "options", "classes", "standardize", "columns", "families"}
 _FACTS |= {"input_shape", "seed", "fit", "data_hash"}
 
-_VERSIONS = {"classical": ("numpy", "scikit-learn", "skops"), "cnn": ("numpy", "torch", "safetensors")}
-
-
-def family_of(kind: str) -> str:
-    """`cnn` or `classical`."""
-    return "cnn" if kind == "cnn" else "classical"
+_VERSIONS = {False: ("numpy", "scikit-learn", "skops"), True: ("numpy", "torch", "safetensors")}
 
 
 def describe(name: str, options: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """Content of model.json (docs/output.md), with the versions of the packages that made the model."""
-    versions = {package: version(package) for package in _VERSIONS[family_of(options["kind"])]}
+    versions = {package: version(package) for package in _VERSIONS[is_network(options["kind"])]}
     return {"name": name, "kind": options["kind"], "options": dict(options), "versions": versions, **facts}
 
 

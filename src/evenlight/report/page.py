@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenlight import storage
 from evenlight.errors import UserError
+from evenlight.outline import is_network
 from evenlight.report.charts import visible_text
 from evenlight.report.inline import Room, Thumbnails, Wrong, chart_uri
 from evenlight.report.verdicts import Rules, findings, group_state, set_apart
@@ -320,7 +321,7 @@ def write_page(
             metrics,
             wrong=thumbnails.gallery(wrong[: params["evaluate"]["gallery"]], metrics["classes"]),
             wrong_total=len(wrong),
-            history=pictures.take(chart_uri(folder / "history.png")),
+            history=pictures.take(chart_uri(folder / "history.png")) if is_network(metrics["kind"]) else "",
         )
     quarantined = table[table["verdict"] == "quarantined"]
     inputs = PageInputs(

@@ -8,7 +8,8 @@ import numpy as np
 from evenlight.dataset import load_images, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation.metrics import evaluate_split, majority_accuracy
-from evenlight.models.artifacts import family_of, load_description
+from evenlight.models.artifacts import load_description
+from evenlight.outline import is_network
 from evenlight.report import charts
 from evenlight.runtime import seed_for
 from evenlight.splits import SPLITS
@@ -123,13 +124,6 @@ def _write_misclassified(
     write_bytes(folder / "misclassified.png", charts.misclassified_sheet(list(pictures), captions, title))
 
 
-def plot_history(history: Path, picture: Path) -> None:
-    """Write the learning curves of a network."""
-    import pandas as pd
-
-    write_bytes(picture, charts.history_picture(pd.read_csv(history)))
-
-
 def summarize(folder: Path, models: dict[str, Path], results: Path) -> None:
     """Gather the models' numbers: metrics.json, leaderboard.csv, best.json, confusion.csv and history.csv.
 
@@ -140,7 +134,7 @@ def summarize(folder: Path, models: dict[str, Path], results: Path) -> None:
     """
     metrics = {name: read_json(folder / name / "metrics.json") for name in models}
     rows = {name: _summary_row(numbers) for name, numbers in metrics.items()}
-    order = sorted(rows, key=lambda name: (-_or_zero(rows[name]["validation_accuracy"]), name))
+    order = sorted(rows, key=lambda name: (*_merit(metrics[name]), name))
     write_json(results / "metrics.json", rows)
     columns = list(next(iter(rows.values())))
     write_csv(
@@ -151,7 +145,7 @@ def summarize(folder: Path, models: dict[str, Path], results: Path) -> None:
             for name in order
         ],
     )
-    networks = [name for name in order if family_of(metrics[name]["kind"]) == "cnn"]
+    networks = [name for name in order if is_network(metrics[name]["kind"])]
     best = {"model": order[0], "network": networks[0] if networks else None}
     write_json(results / "best.json", best)
     write_bytes(results / "confusion.csv", (folder / order[0] / "confusion.csv").read_bytes())
@@ -179,5 +173,9 @@ def _rounded(split: dict[str, Any], name: str, part: str) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _or_zero(value: float | None) -> float:
-    return 0.0 if value is None else value
+def _merit(metrics: dict[str, Any]) -> tuple[float, float]:
+    """Smaller is better: most validation images right, then the least validation log loss."""
+    validation = metrics["splits"].get("validation")
+    if validation is None:
+        return 0.0, 0.0
+    return -validation["accuracy"]["value"], validation["log_loss"]["value"]

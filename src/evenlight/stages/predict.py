@@ -8,6 +8,7 @@ import pandas as pd
 from evenlight.dataset import load_features, load_images, usable_rows
 from evenlight.errors import UserError
 from evenlight.models import artifacts, classical
+from evenlight.outline import is_network
 from evenlight.storage import file_sha256, write_table
 
 
@@ -25,7 +26,7 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
     rows = usable_rows(manifest)
     classes = description["classes"]
     scores = np.empty((len(rows), len(classes)), dtype=np.float32)
-    if artifacts.family_of(description["kind"]) == "cnn":
+    if is_network(description["kind"]):
         from evenlight.models.network_artifacts import load_network
         from evenlight.models.training import prepare_torch, run_network
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evenlight.decode import REASONS
+from evenlight.outline import spaces
 from evenlight.storage import read_json, read_table, write_bytes, write_csv, write_json
 
 
@@ -20,13 +21,13 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
         "tables/confusion.csv": results / "confusion.csv",
         "tables/history.csv": results / "history.csv",
         "pictures/confusion.png": results / best["model"] / "confusion.png",
-        "pictures/tsne.png": results / "embeddings" / "features_tsne.png",
     }
     for name, source in copies.items():
-        if source.exists():
-            write_bytes(folder / name, source.read_bytes())
-        else:
-            (folder / name).unlink(missing_ok=True)
+        write_bytes(folder / name, source.read_bytes())
+    if "features" in spaces(params):
+        write_bytes(folder / "pictures/tsne.png", (results / "embeddings/features_tsne.png").read_bytes())
+    else:
+        (folder / "pictures/tsne.png").unlink(missing_ok=True)
     rows = read_table(manifest)
     bad = rows[rows["verdict"] == "quarantined"]
     write_csv(

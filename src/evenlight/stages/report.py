@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from evenlight.outline import spaces
 from evenlight.report.page import write_page
 from evenlight.storage import to_json
 
@@ -27,8 +28,6 @@ def report(
         results: results/<dataset>.
         page: file to write.
     """
-    spaces = ["features", *params["models"]]
-    embeddings = [results / "embeddings" / f"{space}.json" for space in spaces]
     write_page(
         dataset=dataset,
         standardized=images,
@@ -38,8 +37,7 @@ def report(
         model_folders=[results / name for name in params["models"]],
         leaderboard=results / "leaderboard.csv",
         best=results / "best.json",
-        # a space is there when the settings ask for it; Snakemake names the same files as inputs
-        embeddings=[file for file in embeddings if file.exists()] if params["embed"] else [],
+        embeddings=[results / "embeddings" / f"{space}.json" for space in spaces(params)],
         code_version=version,
         page=page,
     )

@@ -1,0 +1,78 @@
+"""What one key of params.yaml demands of another: checks that a model of single keys can't make."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evenlight.errors import UserError, did_you_mean
+from evenlight.feature_table import family, family_names
+from evenlight.models.classical import KINDS, families_of
+
+Problem = tuple[int, str]
+Place = Callable[[tuple[Any, ...], str], Problem]
+
+# folders and files beside those of the models
+_RESERVED = ("features", "embeddings", "provenance")
+
+
+def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> list[Problem]:
+    """Models and pictures use families that are computed, and columns that these make.
+
+    Args:
+        params: the settings; when they are not valid by themselves, whatever the file and `--config` hold.
+        is_valid: whether every single key is right; columns are looked up only then.
+        place: puts file and line before the words about a key path.
+    """
+    features, models = params.get("features"), params.get("models")
+    if not isinstance(features, Mapping) or not isinstance(models, Mapping):
+        return []
+    computed = [name for name in features if name in family_names()]
+    columns, problems = _columns(params, place) if is_valid else ([], [])
+    for name, options in models.items():
+        if name in _RESERVED:
+            problems.append(place(("models", name), f"the name {name!r} is taken; call the model otherwise"))
+        kind = options.get("kind") if isinstance(options, Mapping) else None
+        if kind == "threshold":
+            problems += _check_column(("models", name, "feature"), options, computed, columns, place)
+        elif isinstance(kind, str) and kind in KINDS:
+            problems += _check_families(
+                ("models", name, "features"), options.get("features"), computed, place
+            )
+    embed = params.get("embed")
+    if isinstance(embed, Mapping):
+        problems += _check_families(("embed", "features"), embed.get("features"), computed, place)
+    return problems
+
+
+def _columns(params: Mapping[str, Any], place: Place) -> tuple[list[str], list[Problem]]:
+    """Every feature column, and the families that the image size is too small for."""
+    columns, problems = [], []
+    height, width = params["standardize"]["size"]
+    for name, options in params["features"].items():
+        module = family(name)
+        try:
+            columns += module.column_names(module.Options(**options), (height, width, 3))
+        except UserError as problem:
+            problems.append(place(("features", name), str(problem)))
+    return columns, problems
+
+
+def _check_families(path: tuple[Any, ...], wanted: Any, computed: list[str], place: Place) -> list[Problem]:
+    return [
+        place((*path, number), f"{name!r} is not under `features`{did_you_mean(str(name), computed)}")
+        for number, name in enumerate(wanted if isinstance(wanted, list) else [])
+        if name not in computed
+    ]
+
+
+def _check_column(
+    path: tuple[Any, ...], options: Mapping[str, Any], computed: list[str], columns: list[str], place: Place
+) -> list[Problem]:
+    column = options.get("feature", "brightness_v_mean")
+    if not isinstance(column, str) or column in columns:
+        return []
+    if not families_of({"kind": "threshold", "feature": column}, computed):
+        words = f"no family under `features` makes the column {column!r}; families: {', '.join(computed)}"
+        return [place(path, words)]
+    if columns:
+        return [place(path, f"there is no column {column!r}{did_you_mean(column, columns)}")]
+    return []
