@@ -266,6 +266,19 @@ def test_a_new_raw_file_is_seen(project: Path) -> None:
     assert planned(project) == set()
 
 
+def test_an_edit_of_the_metadata_reruns_the_gathering_and_not_the_scan(project: Path) -> None:
+    metadata = project / "data/raw/small/metadata.csv"
+    before = metadata.read_bytes()
+    try:
+        metadata.write_bytes(before.replace(b"clear", b"sunny"))
+        jobs = planned(project)
+    finally:
+        metadata.write_bytes(before)
+    assert "Gathering the manifest of small" in jobs
+    assert not [job for job in jobs if job.startswith(("Scanning", "Standardizing", "Computing"))]
+    assert planned(project) == set()
+
+
 def test_a_server_that_is_away_leaves_the_logging_pending(project: Path) -> None:
     """The run succeeds with a warning; the next one logs, without duplicates."""
     import sqlite3
@@ -332,3 +345,16 @@ def test_user_mistakes_are_one_sentence(tmp_path: Path) -> None:
     assert "standardise: unknown key; did you mean 'standardize'?" in wrong.stderr
     for output in (result, wrong):
         assert "Traceback" not in output.stdout + output.stderr
+
+
+def test_braces_in_folders_and_columns_are_no_wildcards(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    params = settings()
+    folder = project / "odd {br} folder"
+    params["datasets"] = {"small": {"folder": folder.name, "groups": ["{g}"]}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    for label in ("a", "b"):
+        (folder / label).mkdir(parents=True)
+        Image.new("RGB", (40, 40), (9, 200, 90)).save(folder / label / "1.png")
+    (folder / "metadata.csv").write_text("path,{g}\na/1.png,x\n", encoding="utf-8")
+    assert "Gathering the manifest of small" in planned(project)

@@ -84,6 +84,12 @@ def lock_hash():
     return hashlib.sha256(Path("requirements.lock").read_bytes()).hexdigest()[:16]
 
 
+def metadata_hash():
+    """Changes with the content of metadata.csv. No input file: braces in its path would be wildcards."""
+    file = RAW / "metadata.csv"
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+
+
 def versions(*packages):
     """Changes when one of these packages does: what it computed is computed again."""
     return " ".join(f"{package} {version(package)}" for package in packages)

@@ -33,10 +33,6 @@ rule gather_manifest:
     """Join the shards: labels, splits, groups, and counts that add up."""
     input:
         shards=collect("data/manifest/{{dataset}}/shards/{shard}.parquet", shard=SHARDS),
-        # a function, because braces in the name of a folder are no wildcards
-        metadata=lambda wildcards: [
-            str(file) for file in [RAW / "metadata.csv"] if file.is_file()
-        ],
         code=sources("evenlight.stages.gather"),
     output:
         manifest=ensure("data/manifest/{dataset}/manifest.parquet", non_empty=True),
@@ -57,6 +53,7 @@ rule gather_manifest:
         ),
         split=as_json(config["split"]),
         ignored=LISTING.ignored,
+        metadata=metadata_hash(),
         max_quarantine=config["max_quarantine"],
     message:
         "Gathering the manifest of {wildcards.dataset}"
