@@ -208,7 +208,7 @@ def model_content(
 ) -> RunContent:
     """The child run of one model; its sha stands for its own settings and files only.
 
-    `params` are `relevant_params`.
+    `params` are those of `outline.result_settings`.
 
     Raises:
         UserError: a result file is missing or damaged.
