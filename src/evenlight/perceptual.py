@@ -28,16 +28,15 @@ VARIANTS = (
 INVERSE = (0, 1, 2, 3, 4, 6, 5, 7)  # INVERSE[v] undoes variant v
 
 _SIDE = 16  # waves per direction
-_SCALE = 1 << 10  # the largest value of a wave
 _LARGE = 256  # pictures whose sides all reach it are halved first
-_BATCH = 1 << 22  # pixels transformed at once: 32 MiB of float64
+_BATCH = 1 << 18  # pixels transformed at once, so that they stay in the processor's cache
 
 
 def hash_variants(images: Sequence[np.ndarray]) -> np.ndarray:
     """Hashes of pictures and of their flips and turns.
 
     Args:
-        images: RGB uint8 (H, W, 3), of any sizes up to 2**26 pixels.
+        images: RGB uint8 (H, W, 3), of any sizes.
 
     Returns:
         uint8 (N, 8, 32), 256 bits each, first bit highest. Variant 0 is the picture as it is; the others are those
@@ -89,21 +88,20 @@ def _small_grey(image: np.ndarray) -> np.ndarray:
 def _amplitudes(greys: np.ndarray) -> np.ndarray:
     """The 16 x 16 slowest waves of pictures (N, H, W): whole numbers as float64 (N, 16, 16), rows first.
 
-    Matrix products of floats are exact here: no partial sum exceeds 128 * H * W * 2**20, which is at most 2**53.
+    Products of float64 matrices are exact here, in any order of summing: no partial sum exceeds
+    255 * H * W * scale**2 < 2**53.
     """
     count, height, width = greys.shape
-    if height * width > 1 << 26:
-        raise ValueError(f"a picture of {height} x {width} pixels is too large for an exact hash")
-    centred = greys.astype(np.float64).reshape(count * height, width) - 128
-    rows = (centred @ _waves(width).T).reshape(count, height, _SIDE)
-    return _waves(height) @ rows
+    scale = 1 << (45 - (height * width).bit_length()) // 2
+    rows = greys.astype(np.float64).reshape(count * height, width) @ _waves(width, scale).T
+    return _waves(height, scale) @ rows.reshape(count, height, _SIDE)
 
 
 @lru_cache(maxsize=256)
-def _waves(length: int) -> np.ndarray:
-    """cos(pi * u * (2 x + 1) / (2 length)) for u < 16, as whole numbers from -1024 to 1024: (16, length)."""
+def _waves(length: int, scale: int) -> np.ndarray:
+    """scale * cos(pi * u * (2 x + 1) / (2 length)) for u < 16, rounded to whole numbers; (16, length)."""
     steps = np.arange(_SIDE)[:, None] * (2 * np.arange(length) + 1)
-    return np.rint(_SCALE * np.cos(np.pi * (steps % (4 * length)) / (2 * length)))
+    return np.rint(scale * np.cos(np.pi * (steps % (4 * length)) / (2 * length)))
 
 
 def _hashes(amplitudes: np.ndarray) -> np.ndarray:
