@@ -1,5 +1,6 @@
 """A small results tree as docs/output.md describes it, for the tests of the page."""
 
+import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from fake_audit import CAMERAS, FakeAudit
+from PIL import Image
 
 from evenlight import storage
 from evenlight.report.charts import history_picture, scatter_picture
@@ -62,6 +65,13 @@ def split_metrics(
     }
 
 
+def glimpse(shade: int) -> bytes:
+    """A small WebP picture, as the scan keeps of a refused file."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), (shade, shade, shade)).save(buffer, format="WEBP")
+    return buffer.getvalue()
+
+
 @dataclass
 class FakeResults:
     """What to make; `write` makes it and returns the arguments of `write_page`."""
@@ -75,7 +85,12 @@ class FakeResults:
     )
     groups: dict[str, list[str]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # image number -> path instead of the ordinary one
-    quarantined: list[tuple[str, str, str]] = field(default_factory=list)
+    quarantined: list[tuple[str, str, str]] = field(default_factory=list)  # path, reason, detail
+    labels: dict[str, str] = field(default_factory=dict)  # path of a quarantined file -> its label
+    contents: dict[str, str] = field(default_factory=dict)  # path of a quarantined file -> its pixel hash
+    leaked: int = 0  # test images that metrics.json says are leaked
+    region: str = "none"
+    summary: dict[str, Any] = field(default_factory=dict)  # what differs in summary.json
     classes_without_test: tuple[int, ...] = ()
     color: str = "rgb"
     gallery: int = 24
@@ -91,7 +106,7 @@ class FakeResults:
         shape = (_ROWS, 48, 48, 1 if self.color == "gray" else 3)
         pixels = np.clip(draws.normal(np.linspace(40, 200, _ROWS)[:, None, None, None], 60, shape), 0, 255)
         storage.write_array(self.root / "standardized" / "0000.npy", pixels.astype(np.uint8))
-        summary = self._summary(splits, codes)
+        summary = self._summary(splits, codes) | self.summary
         storage.write_json(self.root / "summary.json", summary)
         folders = [self._model(name, share, codes, splits, draws) for name, share in self.wrong.items()]
         ranked = sorted(self.wrong, key=lambda name: self.wrong[name])
@@ -99,15 +114,24 @@ class FakeResults:
             self.root / "leaderboard.csv", ["model", "kind"], [[name, f"kind of {name}"] for name in ranked]
         )
         storage.write_json(self.root / "best.json", {"model": ranked[0], "network": None})
+        used = self.table[self.table["verdict"] != "quarantined"]
+        attribute = next(iter(self.groups), "camera")
+        groups = self.groups.get(attribute, CAMERAS)
+        FakeAudit(used["path"].tolist(), self.classes, groups, attribute).write(self.root / "audit")
+        storage.write_bytes(self.root / "region.png", _sheet())
         return {
             "dataset": self.dataset,
             "standardized": self.root / "standardized",
             "manifest": self.root / "manifest.parquet",
             "summary": self.root / "summary.json",
+            "audit": self.root / "audit",
+            "region": self.root / "region.png" if self.region != "none" else None,
             "params_json": storage.to_json(
                 {
                     "dataset": self.dataset,
                     "standardize": {"size": [48, 48], "color": self.color},
+                    "region": {"method": self.region},
+                    "audit": {"minimum_group": 30, "checks": {}},
                     "evaluate": {"minimum_group": 30, "confidence": 0.95, "gallery": self.gallery},
                 }
             ),
@@ -125,13 +149,16 @@ class FakeResults:
             {
                 "path": paths,
                 "row": np.arange(self.images, dtype=np.int32) % _ROWS,
-                "verdict": "ok",
+                "verdict": ["repaired" if i % 150 == 7 else "ok" for i in range(self.images)],
                 "reason": "",
                 "detail": "",
                 "warnings": ["ext_mismatch" if i % 97 == 5 else "" for i in range(self.images)],
                 "label": [self.classes[c] for c in codes],
                 "split": splits,
                 "shard": "0000",
+                "glimpse": b"",
+                "content_hash": [f"{i:064x}" for i in range(self.images)],
+                "pixel_hash": "",
             }
         )
         for group, values in self.groups.items():
@@ -139,10 +166,24 @@ class FakeResults:
             table[f"group_{group}"] = draws.choice(
                 np.array(values, dtype=object), self.images, p=shares / shares.sum()
             )
+        paths = [path for path, _, _ in self.quarantined]
+        reasons = [reason for _, reason, _ in self.quarantined]
+        gathered = np.isin(reasons, ["no_label", "label_conflict"])
+        seen = np.isin(reasons, ["truncated", "corrupt"])
         bad = pd.DataFrame(self.quarantined, columns=["path", "reason", "detail"]).assign(
-            row=np.int32(-1), verdict="quarantined", warnings="", label="", split="", shard="0000"
+            row=np.where(gathered, np.arange(len(paths)) % _ROWS, -1).astype(np.int32),
+            verdict="quarantined",
+            warnings="",
+            label=[self.labels.get(path, "") for path in paths],
+            split="",
+            shard="0000",
+            glimpse=[glimpse(k % 200) if shown else b"" for k, shown in enumerate(seen)],
+            content_hash=[f"{k:064x}" for k in range(len(paths))],
+            pixel_hash=[self.contents.get(path, "") for path in paths],
         )
-        return pd.concat([table, bad], ignore_index=True).fillna("")
+        every = pd.concat([table, bad], ignore_index=True)
+        groups = [name for name in every if name.startswith("group_")]
+        return every.fillna(dict.fromkeys(groups, ""))
 
     def _summary(self, splits: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
         def counts(values: np.ndarray) -> dict[str, dict[str, int]]:
@@ -152,13 +193,14 @@ class FakeResults:
             }
 
         reasons = [reason for _, reason, _ in self.quarantined]
-        used = self.table[self.table["row"] >= 0]
+        used = self.table[self.table["verdict"] != "quarantined"]
         return {
             "dataset": self.dataset,
-            "found": self.images + len(reasons),
+            "found": self.images + len(reasons) + 2,
             "used": self.images,
             "quarantined": len(reasons),
-            "ignored": 2,
+            "junk": 2,
+            "repaired": int((used["verdict"] == "repaired").sum()),
             "reasons": {reason: reasons.count(reason) for reason in set(reasons)},
             "warnings": {"ext_mismatch": int((used["warnings"] != "").sum())},
             "classes": {
@@ -167,6 +209,9 @@ class FakeResults:
             },
             "splits": {split: int((splits == split).sum()) for split in SPLITS},
             "split_origin": "made",
+            "kept_together": "component",
+            "components": self.images - 5,
+            "leaks": {},
             "source": None,
             "groups": {group: counts(used[f"group_{group}"].to_numpy(dtype=object)) for group in self.groups},
             "notes": ["metadata.csv names 3 images that do not exist."],
@@ -199,6 +244,11 @@ class FakeResults:
             },
             "baseline": 1 / len(self.classes),
         }
+        if self.leaked:
+            test = metrics["splits"]["test"]
+            right, n = sum(row[k] for k, row in enumerate(test["confusion"])), test["n"]
+            left = estimate(right - self.leaked, n - self.leaked)
+            test["without_leaks"] = {"n": n - self.leaked, "removed": self.leaked, "accuracy": left}
         storage.write_json(folder / "metrics.json", metrics)
         wrong = np.flatnonzero((splits == "test") & (said != codes))
         paths = self.table["path"].tolist()
@@ -255,3 +305,9 @@ class FakeResults:
             )
             storage.write_bytes(path.with_name(f"features_{kind}.png"), picture)
         return path
+
+
+def _sheet() -> bytes:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((400, 200)).save(buffer, format="PNG")
+    return buffer.getvalue()

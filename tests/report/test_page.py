@@ -9,7 +9,8 @@ from fake_results import FakeResults
 
 from evenlight import storage
 from evenlight.errors import UserError
-from evenlight.report.page import Axis, write_page
+from evenlight.report.models_view import Axis
+from evenlight.report.page import write_page
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -87,7 +88,7 @@ def test_counts_add_up_and_the_best_model_is_named(tmp_path):
     bad = [(f"day/{i}.jpg", "truncated", "") for i in range(3)] + [("x.txt", "not_an_image", "text")]
     results = FakeResults(tmp_path, quarantined=bad, groups={"weather": ["clear", "fog"]})
     page = made(results)
-    assert "404 files found = 400 used + 4 quarantined." in page.text
+    assert "406 files found = 400 used + 4 quarantined + 2 passed over by name" in page.text
     assert "4 of 404 files (1.0 %) could not be used: 3 truncated and 1 not an image." in page.text
     assert "The best model by validation accuracy is rbf_svm ." in page.text
     test = storage.read_json(tmp_path / "rbf_svm" / "metrics.json")["splits"]["test"]

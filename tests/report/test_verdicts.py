@@ -3,7 +3,7 @@
 import pytest
 from fake_results import estimate
 
-from evenlight.report.page import Model
+from evenlight.report.models_view import Model
 from evenlight.report.verdicts import Rules, findings, group_state, set_apart
 
 SUMMARY = {"found": 400, "quarantined": 0, "reasons": {}, "notes": []}

@@ -28,6 +28,16 @@ class Wrong:
     thumbnail: str
 
 
+@dataclass(frozen=True)
+class Tile:
+    """One image of a gallery; `picture` is a data URI, empty where there is nothing to see."""
+
+    path: str
+    picture: str
+    label: str = ""
+    split: str = ""
+
+
 class Room:
     """Room for data URIs; what doesn't fit is left out."""
 
@@ -42,60 +52,96 @@ class Room:
 
 
 class Thumbnails:
-    """Thumbnails of standardized images, as long as there is room."""
+    """Thumbnails of images of the manifest, as long as there is room.
+
+    Args:
+        table: manifest rows with `path`, `shard`, `row`, `label` and `split`, and with `glimpse` (WebP bytes of
+            a refused file, else empty) where refused files are to be shown.
+        standardized: folder of the arrays `<shard>.npy`.
+        color: colour space of the arrays.
+        room: what all thumbnails of one object may take.
+    """
 
     def __init__(self, table: "pd.DataFrame", standardized: Path, color: str, room: Room) -> None:
-        used = table[table["row"] >= 0]
-        self.places = dict(zip(used["path"], zip(used["shard"], used["row"], strict=True), strict=True))
-        self.standardized = standardized
-        self.color = color
-        self.room = room
+        columns = ["shard", "row", "label", "split"]
+        values = table[columns].itertuples(index=False, name=None)
+        self._rows = dict(zip(table["path"], values, strict=True))
+        glimpses = zip(table["path"], table["glimpse"], strict=True) if "glimpse" in table else ()
+        self._glimpses = {path: data for path, data in glimpses if data}
+        self._standardized = standardized
+        self._color = color
+        self._room = room
 
-    def gallery(self, rows: list[dict[str, str]], classes: Sequence[str]) -> list[Wrong]:
-        """Rows of misclassified.csv with their thumbnails, up to the first that has no room."""
+    def wrong(self, rows: Sequence[dict[str, str]], classes: Sequence[str]) -> list[Wrong]:
+        """Rows of misclassified.csv with their thumbnails, up to the first that has no room.
+
+        Raises:
+            UserError: a row names an image that the manifest does not.
+        """
         shown = []
         for row in rows:
-            path = _without_apostrophe(row["path"], self.places)
-            if path not in self.places:
+            path = _without_apostrophe(row["path"], self._rows)
+            if path not in self._rows:
                 raise UserError(
                     f"misclassified.csv names {path!r}, which the manifest does not; run `evaluate` again"
                 )
-            shard, index = self.places[path]
-            uri = self.room.take(self._uri(storage.read_array(self.standardized / f"{shard}.npy")[index]))
-            if not uri:
+            tile = self.tile(path)
+            if tile is None:
                 break
             true, predicted = (
                 _without_apostrophe(row[key], classes) for key in ("true_label", "predicted_label")
             )
-            shown.append(Wrong(path, true, predicted, float(row["score"]) if row["score"] else None, uri))
+            score = float(row["score"]) if row["score"] else None
+            shown.append(Wrong(path, true, predicted, score, tile.picture))
         return shown
+
+    def tile(self, path: str) -> Tile | None:
+        """The image at `path` with what the manifest says of it; None when there is no room for its picture."""
+        shard, row, label, split = self._rows.get(path, ("", -1, "", ""))
+        if row >= 0:
+            uri = self._uri(storage.read_array(self._standardized / f"{shard}.npy")[row])
+        else:
+            uri = _webp_uri(self._glimpses.get(path, b""))
+        if uri and not self._room.take(uri):
+            return None
+        return Tile(path, uri, label, split)
 
     def _uri(self, image: "np.ndarray") -> str:
         from PIL import Image
 
-        if self.color != "rgb":
+        if self._color != "rgb":
             from evenlight.standardize import to_rgb
 
-            image = to_rgb(image[None], self.color)[0]
+            image = to_rgb(image[None], self._color)[0]
         picture = Image.fromarray(image)
         picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
         return _webp(picture, quality=78)
 
 
-def chart_uri(path: Path) -> str:
-    """A chart as a data URI, empty when it does not exist; WebP without loss takes half the room of PNG."""
+def chart_uri(path: Path, photos: bool = False) -> str:
+    """A picture as a data URI, empty when it does not exist.
+
+    WebP without loss takes half the room of PNG for charts; a sheet of `photos` needs it with loss.
+    """
     from PIL import Image
 
     if not path.exists():
         return ""
     with Image.open(path) as picture:
-        return _webp(picture.convert("RGB"), lossless=True)
+        options = {"quality": 82} if photos else {"lossless": True}
+        return _webp(picture.convert("RGB"), **options)
 
 
 def _webp(picture: Any, **options: Any) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, format="WEBP", method=4, **options)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return _webp_uri(buffer.getvalue())
+
+
+def _webp_uri(data: bytes) -> str:
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return ""
+    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
 
 
 def _without_apostrophe(text: str, known: Any) -> str:

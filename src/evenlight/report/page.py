@@ -2,55 +2,33 @@
 
 `build_page` is pure: facts in, HTML out. `write_page` reads the files described in docs/output.md. Every text
 from a file name, a label or metadata passes `visible_text` and Jinja's escaping. The wording of findings
-lives in `verdicts.py`, that of reasons and definitions in the templates.
+lives in `verdicts.py` and in the checks of the audit, that of definitions in the templates.
 """
 
 import csv
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evenlight import storage
 from evenlight.errors import UserError
 from evenlight.outline import is_network
+from evenlight.report import files_view
+from evenlight.report.audit_view import Check, audit_checks
 from evenlight.report.charts import visible_text
-from evenlight.report.inline import Room, Thumbnails, Wrong, chart_uri
-from evenlight.report.verdicts import Rules, findings, group_state, set_apart
-
-if TYPE_CHECKING:
-    import pandas as pd
+from evenlight.report.files_view import Files
+from evenlight.report.inline import Room, Thumbnails, chart_uri
+from evenlight.report.models_view import Axis, Model, baseline, model_view
+from evenlight.report.rendering import environment
+from evenlight.report.verdicts import Rules, Strip, findings, from_audit, strip
 
 SPLITS = ("train", "validation", "test")
 # What keeps the page under 5 MB however large the data set is
-_ROWS = 200  # rows of any table of files, classes or groups
-_CELLS = 200  # classes up to which the confusion matrix is drawn in full
-_THUMBNAIL_ROOM, _PICTURE_ROOM = 2_000_000, 1_400_000  # characters of all data URIs
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the page shows of one model.
-
-    `metrics` is its metrics.json, `wrong` the misclassified test images to show, out of `wrong_total`, most
-    confident first, and `history` a data URI of its learning curves, empty for models without.
-    """
-
-    metrics: dict[str, Any]
-    wrong: Sequence[Wrong] = ()
-    wrong_total: int = 0
-    history: str = ""
-
-    @property
-    def name(self) -> str:
-        return str(self.metrics["model"])
-
-    @property
-    def test(self) -> dict[str, Any]:
-        """Metrics of the test split, empty when there is no test image."""
-        return self.metrics["splits"].get("test", {})
+_LARGEST = 4_900_000  # bytes
+_ROWS = (200, 60, 20, 6)  # rows of any table of files, classes, groups or evidence: the first that fits
+_WRONG_ROOM, _AUDIT_ROOM, _PICTURE_ROOM = 1_000_000, 1_000_000, 1_300_000  # characters of data URIs
 
 
 @dataclass(frozen=True)
@@ -66,8 +44,8 @@ class Embedding:
 class PageInputs:
     """Everything the page is made of; the shapes are those of docs/output.md.
 
-    `models` come best validation accuracy first; `quarantined` holds (path, reason, detail) of every such
-    file; `examples` holds up to three paths per warning id; `versions` maps names to versions or hashes.
+    `models` come best validation accuracy first; `audit` holds findings.json, `checks` its sections; `versions`
+    maps names to versions or hashes; `region` is a data URI of the area of interest before and after.
     """
 
     dataset: str
@@ -76,180 +54,60 @@ class PageInputs:
     best: str
     params: dict[str, Any]
     versions: dict[str, Any]
-    quarantined: Sequence[tuple[str, str, str]] = ()
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    files: Files
+    audit: Sequence[dict[str, Any]]
+    checks: Sequence[Check]
     embeddings: Sequence[Embedding] = ()
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A horizontal axis of shares from `low` to `high`, with a tick every `step`."""
-
-    low: float
-    high: float
-    step: float
-
-    @classmethod
-    def around(cls, measures: Sequence[Any]) -> "Axis":
-        """The narrowest axis in whole steps that holds all `measures` (intervals, numbers or None)."""
-        numbers = [value for measure in measures for value in _ends(measure)] or [0.0, 1.0]
-        span = max(max(numbers) - min(numbers), 0.05)
-        step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25) if span / step <= 5)
-        low = max(0, math.floor(min(numbers) / step + 1e-9))
-        high = max(low + 1, math.ceil(max(numbers) / step - 1e-9))
-        return cls(low * step, min(high * step, max(1.0, max(numbers))), step)
-
-    def at(self, value: float) -> str:
-        """Where `value` lies, as a CSS percentage; beyond the ends it is put on the end."""
-        share = (value - self.low) / (self.high - self.low)
-        return f"{100 * min(max(share, 0), 1):.2f}%"
-
-    @property
-    def ticks(self) -> list[float]:
-        return [self.low + k * self.step for k in range(round((self.high - self.low) / self.step) + 1)]
+    region: str = ""
 
 
 def build_page(inputs: PageInputs) -> str:
     """The report of one dataset as a complete HTML document; equal inputs give an equal text."""
-    import jinja2
+    page = ""
+    for rows in _ROWS:
+        page = _render(inputs, rows)
+        if len(page.encode()) <= _LARGEST:
+            break
+    return page
 
-    from evenlight.decode import REASONS
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("evenlight.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "visible": visible_text,
-        "count": lambda number: f"{number:,}",
-        "percent": _percent,
-        "decimal": _decimal,
-        "interval": _interval,
-    }
+def _render(inputs: PageInputs, rows: int) -> str:
     best = next((model for model in inputs.models if model.name == inputs.best), None)
     evaluate = inputs.params["evaluate"]
     rules = Rules(minimum_group=evaluate["minimum_group"], confidence=evaluate["confidence"])
-    return environment.get_template("page.html").render(
-        dataset=inputs.dataset,
-        summary=inputs.summary,
-        splits=SPLITS,
-        best=best,
-        findings=findings(inputs.summary, inputs.models, best, rules),
-        models=[_model_view(model, best, rules) for model in inputs.models],
-        axis=Axis.around([m.test.get("accuracy") for m in inputs.models] + [_baseline(inputs.models)]),
-        baseline=_baseline(inputs.models),
-        rules=rules,
-        confidence=f"{100 * rules.confidence:g}\N{NO-BREAK SPACE}%",
-        reasons=REASONS,
-        quarantined=inputs.quarantined[:_ROWS],
-        quarantined_total=len(inputs.quarantined),
-        examples=inputs.examples,
-        embeddings=inputs.embeddings,
-        params_lines=_pretty(inputs.params),
-        versions=sorted(_flat(inputs.versions)),
-        data_hash=next((model.metrics["data_hash"] for model in inputs.models), None),
-        rows=_ROWS,
+    line = baseline(inputs.models)
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            dataset=inputs.dataset,
+            summary=inputs.summary,
+            splits=SPLITS,
+            best=best,
+            verdict=_verdict(inputs, best, rules),
+            files=inputs.files,
+            checks=inputs.checks,
+            region=inputs.region,
+            region_method=inputs.params["region"]["method"],
+            models=[model_view(model, best, rules, rows) for model in inputs.models],
+            axis=Axis.around([model.test.get("accuracy") for model in inputs.models] + [line]),
+            baseline=line,
+            rules=rules,
+            confidence=f"{100 * rules.confidence:g}\N{NO-BREAK SPACE}%",
+            embeddings=inputs.embeddings,
+            params_lines=_pretty(inputs.params),
+            versions=sorted(_flat(inputs.versions)),
+            data_hash=next((model.metrics["data_hash"] for model in inputs.models), None),
+            rows=rows,
+        )
     )
 
 
-def _model_view(model: Model, best: Model | None, rules: Rules) -> dict[str, Any]:
-    """What the template needs of one model, worked out."""
-    test, classes = model.test, model.metrics["classes"]
-    overall = test.get("accuracy")
-    confusion = test.get("confusion", [])
-    return {
-        "name": model.name,
-        "kind": model.metrics["kind"],
-        "is_best": model is best,
-        "set_apart": set_apart(model, best) if best and model is not best else None,
-        "test": test,
-        "validation": model.metrics["splits"].get("validation", {}),
-        "train": model.metrics["splits"].get("train", {}),
-        "classes": classes,
-        "right": sum(row[i] for i, row in enumerate(confusion)),
-        "confusion": _confusion_rows(classes, confusion) if len(classes) <= _CELLS else [],
-        "pairs": _confused_pairs(classes, confusion)[:12],
-        "per_class": _worst_first(test.get("per_class", {}), "recall", keep_order=len(classes) <= _ROWS),
-        "groups": [
-            {
-                "name": name,
-                "axis": Axis.around([overall] + [cell["accuracy"] for cell in values.values()]),
-                "values": [
-                    (value, cell, group_state(cell, overall, rules))
-                    for value, cell in _worst_first(values, "accuracy")
-                ],
-                "total": len(values),
-            }
-            for name, values in sorted(test.get("per_group", {}).items())
-        ],
-        "wrong": model.wrong,
-        "wrong_total": model.wrong_total,
-        "history": model.history,
-    }
-
-
-def _worst_first(table: dict[str, Any], measure: str, keep_order: bool = False) -> list[tuple[str, Any]]:
-    """The first rows of a table of classes or groups, lowest value first, undefined last."""
-    if keep_order:
-        return list(table.items())
-
-    def rank(item: tuple[str, Any]) -> tuple[bool, float, str]:
-        value = (item[1][measure] or {}).get("value")
-        return (value is None, value or 0.0, item[0])
-
-    return sorted(table.items(), key=rank)[:_ROWS]
-
-
-def _confusion_rows(classes: Sequence[str], confusion: list[list[int]]) -> list[tuple[str, int, list[Any]]]:
-    """Per true class: name, images, and (count, CSS class) per cell; the shade is the share of the row."""
-    rows = []
-    for i, counts in enumerate(confusion):
-        total = sum(counts)
-        cells = []
-        for j, count in enumerate(counts):
-            shade = f"h{1 + min(8, 9 * count // total)}" if count else ""
-            cells.append((count, f"{shade} d".strip() if i == j else shade))
-        rows.append((classes[i], total, cells))
-    return rows
-
-
-def _confused_pairs(classes: Sequence[str], confusion: list[list[int]]) -> list[tuple[str, str, int, float]]:
-    """(true, predicted, count, share of the true class) of every kind of error, most frequent first."""
-    pairs = [
-        (classes[i], classes[j], count, count / sum(row))
-        for i, row in enumerate(confusion)
-        for j, count in enumerate(row)
-        if count and i != j
-    ]
-    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
-
-
-def _baseline(models: Sequence[Model]) -> float | None:
-    return next((model.metrics["baseline"] for model in models), None)
-
-
-def _ends(measure: Any) -> list[float]:
-    values = (
-        [measure.get(key) for key in ("low", "value", "high")] if isinstance(measure, dict) else [measure]
-    )
-    return [value for value in values if value is not None]
-
-
-def _percent(value: float | None) -> str:
-    return "undefined" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _decimal(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
-
-
-def _interval(measure: dict[str, Any] | None) -> str:
-    """`88.1 to 96.1`, or nothing when an end is undefined."""
-    low, high = (measure or {}).get("low"), (measure or {}).get("high")
-    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+def _verdict(inputs: PageInputs, best: Model | None, rules: Rules) -> Strip:
+    """Findings of the audit and of the models in one list."""
+    titles = {check.name: check.title for check in inputs.checks}
+    own = findings(inputs.summary, inputs.models, best, rules, audited="files" in titles)
+    return strip([*from_audit(inputs.audit, titles), *own])
 
 
 def _pretty(value: Any) -> list[str]:
@@ -276,6 +134,8 @@ def write_page(
     standardized: Path,
     manifest: Path,
     summary: Path,
+    audit: Path,
+    region: Path | None,
     params_json: str,
     model_folders: Sequence[Path],
     leaderboard: Path,
@@ -290,7 +150,10 @@ def write_page(
         dataset: its name.
         standardized: folder of the arrays `<shard>.npy`, for thumbnails.
         manifest, summary: manifest.parquet and summary.json.
-        params_json: the resolved params as JSON text; `standardize.color` and `evaluate` are read from it.
+        audit: folder with findings.json and evidence.json.
+        region: picture of the area of interest before and after, or None without one.
+        params_json: the resolved params as JSON text; `standardize.color`, `region.method`, `audit.minimum_group`
+            and `evaluate` are read from it.
         model_folders: results/<dataset>/<model> of each model, with metrics.json, misclassified.csv and, for
             networks, history.png.
         leaderboard, best: leaderboard.csv and best.json.
@@ -302,37 +165,30 @@ def write_page(
         UserError: a file is missing or damaged.
     """
     params = json.loads(params_json)
-    table = storage.read_table(
-        manifest, ["path", "row", "shard", "verdict", "reason", "detail", "warnings"]
-    ).sort_values("path", kind="stable")
+    table = storage.read_table(manifest, list(files_view.COLUMNS)).sort_values("path", kind="stable")
+    facts = storage.read_json(summary)
     chosen = storage.read_json(best)["model"]
-    places = {row["model"]: place for place, row in enumerate(_read_csv(leaderboard))}
-    all_metrics = [(storage.read_json(folder / "metrics.json"), folder) for folder in model_folders]
-    all_metrics.sort(key=lambda pair: (places.get(pair[0]["model"], len(places)), pair[0]["model"]))
+    audit_findings = storage.read_json(audit / "findings.json")
+    color, minimum_cell = params["standardize"]["color"], params["audit"]["minimum_group"]
 
-    color = params["standardize"]["color"]
-    thumbnails = Thumbnails(table, standardized, color, Room(_THUMBNAIL_ROOM))
+    def thumbnails(room: int) -> Thumbnails:
+        return Thumbnails(table, standardized, color, Room(room))
+
     pictures = Room(_PICTURE_ROOM)
-    models = {}
-    # the best model first: it has the first claim on room
-    for metrics, folder in sorted(all_metrics, key=lambda pair: pair[0]["model"] != chosen):
-        wrong = _read_csv(folder / "misclassified.csv")
-        models[metrics["model"]] = Model(
-            metrics,
-            wrong=thumbnails.gallery(wrong[: params["evaluate"]["gallery"]], metrics["classes"]),
-            wrong_total=len(wrong),
-            history=pictures.take(chart_uri(folder / "history.png")) if is_network(metrics["kind"]) else "",
-        )
-    quarantined = table[table["verdict"] == "quarantined"]
+    models = _read_models(model_folders, leaderboard, chosen, params, thumbnails(_WRONG_ROOM), pictures)
     inputs = PageInputs(
         dataset=dataset,
-        summary=storage.read_json(summary),
-        models=[models[metrics["model"]] for metrics, _ in all_metrics],
+        summary=facts,
+        models=models,
         best=chosen,
         params=params,
         versions=code_version,
-        quarantined=list(quarantined[["path", "reason", "detail"]].itertuples(index=False, name=None)),
-        examples=_warning_examples(table),
+        files=files_view.files_view(facts, table, thumbnails(files_view.THUMBNAIL_ROOM)),
+        audit=audit_findings,
+        checks=audit_checks(
+            audit_findings, storage.read_json(audit / "evidence.json"), thumbnails(_AUDIT_ROOM), minimum_cell
+        ),
+        region=pictures.take(chart_uri(region, photos=True)) if region else "",
         embeddings=[
             Embedding(
                 storage.read_json(path),
@@ -345,15 +201,28 @@ def write_page(
     storage.write_text(page, build_page(inputs))
 
 
-def _warning_examples(table: "pd.DataFrame") -> dict[str, list[str]]:
-    examples: dict[str, list[str]] = {}
-    warned = table[table["warnings"] != ""]
-    for path, warnings in zip(warned["path"], warned["warnings"], strict=True):
-        for warning in warnings.split():
-            paths = examples.setdefault(warning, [])
-            if len(paths) < 3:
-                paths.append(path)
-    return examples
+def _read_models(
+    folders: Sequence[Path],
+    leaderboard: Path,
+    chosen: str,
+    params: dict[str, Any],
+    thumbnails: Thumbnails,
+    pictures: Room,
+) -> list[Model]:
+    """Models in the order of the leaderboard; the chosen one has the first claim on room."""
+    places = {row["model"]: place for place, row in enumerate(_read_csv(leaderboard))}
+    read = [(storage.read_json(folder / "metrics.json"), folder) for folder in folders]
+    read.sort(key=lambda pair: (places.get(pair[0]["model"], len(places)), pair[0]["model"]))
+    models = {}
+    for metrics, folder in sorted(read, key=lambda pair: pair[0]["model"] != chosen):
+        wrong = _read_csv(folder / "misclassified.csv")
+        models[metrics["model"]] = Model(
+            metrics,
+            wrong=thumbnails.wrong(wrong[: params["evaluate"]["gallery"]], metrics["classes"]),
+            wrong_total=len(wrong),
+            history=pictures.take(chart_uri(folder / "history.png")) if is_network(metrics["kind"]) else "",
+        )
+    return [models[metrics["model"]] for metrics, _ in read]
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

@@ -1,19 +1,24 @@
 """Findings in words: one plain sentence per thing worth knowing, with numbers, counts and intervals.
 
-Three outcomes, never two: worth a look, fine, not enough data. This version tests no gap for significance, so
-the sentences describe and do not accuse.
+Those of the data audit and those about models stand in one list, in the words of `evenlight.audit.findings`.
+This version tests no gap between groups of a model for significance, so these sentences describe and do not
+accuse.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evenlight.audit.findings import SEVERITIES
+from evenlight.report.audit_view import FLAGGED, anchor_of
 from evenlight.report.charts import visible_text
 
 if TYPE_CHECKING:
-    from evenlight.report.page import Model
+    from evenlight.report.models_view import Model
 
-LOOK, FINE, FEW, NOTE = "look", "fine", "few", "note"
+SERIOUS, WARN, NOT_ENOUGH, INFO, OK = SEVERITIES
+_TITLES = {"files": "Files", "models": "Models compared", "details": "Each model"}
+_OPEN = 12  # findings that are shown without a click
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,53 @@ class Rules:
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence, its outcome (`few` means not enough data) and the id of the section it is about."""
+    """One sentence, its severity, and the id and title of the section it is about."""
 
-    state: str
+    severity: str
     sentence: str
     section: str
+    title: str = ""
+
+    @property
+    def where(self) -> str:
+        return self.title or _TITLES[self.section]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The verdict strip: how many findings of each severity, and the findings in three parts.
+
+    What is serious or worth a warning comes first; what could not be judged and the rest can be folded.
+    """
+
+    counts: Mapping[str, int]
+    flagged: Sequence[Finding]
+    unjudged: Sequence[Finding]
+    rest: Sequence[Finding]
+
+    @property
+    def open(self) -> int:
+        """How many of the flagged findings are shown without a click."""
+        return _OPEN
+
+
+def strip(found: Sequence[Finding]) -> Strip:
+    """Findings in the order of their severity; equal ones keep theirs."""
+    ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+    return Strip(
+        counts={severity: sum(f.severity == severity for f in ordered) for severity in SEVERITIES},
+        flagged=[finding for finding in ordered if finding.severity in FLAGGED],
+        unjudged=[finding for finding in ordered if finding.severity == NOT_ENOUGH],
+        rest=[finding for finding in ordered if finding.severity in (INFO, OK)],
+    )
+
+
+def from_audit(audit: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[Finding]:
+    """Findings of findings.json, with the titles of their checks' sections."""
+    return [
+        Finding(f["severity"], f["sentence"], anchor_of(f["check"]), titles.get(f["check"], f["check"]))
+        for f in audit
+    ]
 
 
 def findings(
@@ -39,38 +86,41 @@ def findings(
     models: "Sequence[Model]",
     best: "Model | None",
     rules: Rules,
+    audited: bool,
 ) -> list[Finding]:
-    """Everything worth knowing, most urgent first."""
-    found = [*_files(summary), *(Finding(NOTE, visible_text(note), "files") for note in summary["notes"])]
+    """What is worth knowing about files and models; of files only the notes if the audit has looked at them."""
+    found = [] if audited else _files(summary)
+    found += [Finding(INFO, note, "files") for note in summary["notes"]]
     found += _baseline(models, rules)
     if best and best.test:
         found += [
+            *_leaks(best),
             *_undefined_classes(best),
             *_groups(best, rules),
             *_others(models, best),
             *_ties(models, best),
         ]
-    return sorted(found, key=lambda finding: (LOOK, NOTE, FEW, FINE).index(finding.state))
+    return found
 
 
 def group_state(cell: Mapping[str, Any], overall: Mapping[str, Any] | None, rules: Rules) -> str:
-    """Outcome of one group against all test images.
+    """Severity of one group against all test images.
 
     Args:
         cell: `{"n", "accuracy": {"value", "low", "high"}}` of the group.
         overall: accuracy of all test images.
 
     Returns:
-        `few` when n is too small or the interval still holds a gap that is not small, `look` when
-        the whole interval lies below the overall accuracy, else `fine`.
+        "not_enough_data" when n is too small or the interval still holds a gap that is not small, "warn" when
+        the whole interval lies below the overall accuracy, else "ok".
     """
     accuracy = cell["accuracy"] or {}
     low, high, middle = accuracy.get("low"), accuracy.get("high"), (overall or {}).get("value")
     if cell["n"] < rules.minimum_group or low is None or high is None or middle is None:
-        return FEW
+        return NOT_ENOUGH
     if high < middle:
-        return LOOK
-    return FINE if middle - low <= rules.gap else FEW
+        return WARN
+    return OK if middle - low <= rules.gap else NOT_ENOUGH
 
 
 def set_apart(model: "Model", best: "Model") -> bool | None:
@@ -84,14 +134,37 @@ def set_apart(model: "Model", best: "Model") -> bool | None:
     return ends[1] < ends[2] or ends[3] < ends[0]
 
 
+def leak_sentence(model: "Model") -> str:
+    """What accuracy is without the test images that are also in training; empty when none are or none is left."""
+    clean = model.test.get("without_leaks") or {}
+    accuracy, all_images = clean.get("accuracy") or {}, model.test.get("accuracy") or {}
+    if accuracy.get("value") is None or all_images.get("value") is None:
+        return ""
+    removed = clean["removed"]
+    return (
+        f"Without the {'leaked image' if removed == 1 else f'{removed:,} leaked images'} accuracy is "
+        f"{_right(accuracy['value'], clean['n'])}, not {_right(all_images['value'], model.test['n'])}."
+    )
+
+
+def _right(share: float, n: int) -> str:
+    return f"{_percent(share)} ({round(share * n):,} of {n:,})"
+
+
+def _leaks(best: "Model") -> list[Finding]:
+    sentence = leak_sentence(best)
+    return [Finding(INFO, f"{visible_text(best.name)}: {sentence}", "models")] if sentence else []
+
+
 def _files(summary: Mapping[str, Any]) -> list[Finding]:
-    bad, found = summary["quarantined"], summary["found"]
+    bad = summary["quarantined"]
+    files = summary["used"] + bad
     if not bad:
-        return [Finding(FINE, f"All {found:,} files found could be used.", "files")]
+        return [Finding(OK, f"All {files:,} files could be used.", "files")]
     reasons = sorted(summary["reasons"].items(), key=lambda item: (-item[1], item[0]))
     listed = _listed([f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons], 5)
-    sentence = f"{bad:,} of {found:,} files ({_percent(bad / found)}) could not be used: {listed}."
-    return [Finding(LOOK, sentence, "files")]
+    sentence = f"{bad:,} of {files:,} files ({_percent(bad / files)}) could not be used: {listed}."
+    return [Finding(WARN, sentence, "files")]
 
 
 def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
@@ -108,10 +181,10 @@ def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
         )
         if high < baseline:
             sentence = f"{name} is worse than {says}: {_rate(accuracy, rules)}."
-            found.append(Finding(LOOK, sentence, "models"))
+            found.append(Finding(WARN, sentence, "models"))
         else:
             sentence = f"{name} is not shown to be better than {says}: {_rate(accuracy, rules)} includes it."
-            found.append(Finding(FEW, sentence, "models"))
+            found.append(Finding(NOT_ENOUGH, sentence, "models"))
     return found
 
 
@@ -120,7 +193,7 @@ def _undefined_classes(best: "Model") -> list[Finding]:
     if not empty:
         return []
     sentence = f"No test image of {_listed(empty, 5)}: nothing can be said about how well this is recognised."
-    return [Finding(FEW, sentence, "details")]
+    return [Finding(NOT_ENOUGH, sentence, "details")]
 
 
 def _groups(best: "Model", rules: Rules) -> list[Finding]:
@@ -140,24 +213,24 @@ def _attribute(best: "Model", attribute: str, cells: Mapping[str, Any], rules: R
         if cell["n"] >= rules.minimum_group and (cell["accuracy"] or {}).get("value") is not None
     ]
     if len(cells) == 1:
-        return Finding(NOTE, f"{name} has one value only in the test split: nothing to compare.", "details")
+        return Finding(INFO, f"{name} has one value only in the test split: nothing to compare.", "details")
     if not judged:
         needed = f"the {rules.minimum_group} test images needed to judge it"
-        return Finding(FEW, f"{name}: none of {len(cells)} values has {needed}.", "details")
-    urgency = (LOOK, FEW, FINE)
+        return Finding(NOT_ENOUGH, f"{name}: none of {len(cells)} values has {needed}.", "details")
+    urgency = (WARN, NOT_ENOUGH, OK)
     state, _, value = min(judged, key=lambda item: (urgency.index(item[0]), *item[1:]))
     accuracy = cells[value]["accuracy"]
     sentence = (
         f"{name} “{visible_text(value)}”: {visible_text(best.name)} is right on {_rate(accuracy, rules)} "
         f"of {cells[value]['n']:,} test images, against {_percent(overall['value'])} overall. "
     )
-    if state == LOOK:
-        alike = sum(item[0] == LOOK for item in judged) - 1
+    if state == WARN:
+        alike = sum(item[0] == WARN for item in judged) - 1
         sentence += "The whole interval lies below the overall accuracy" + (
             f", as for {alike} more of the {len(judged)} values judged. " if alike else ". "
         )
         sentence += "Not tested for chance: the more values are compared, the likelier one is low by luck."
-    elif state == FEW:
+    elif state == NOT_ENOUGH:
         points = 100 * (overall["value"] - accuracy["low"])
         sentence += f"These images can't rule out that it is {points:.0f} points worse."
     else:
@@ -166,7 +239,7 @@ def _attribute(best: "Model", attribute: str, cells: Mapping[str, Any], rules: R
     if skipped:
         few = f"under {rules.minimum_group} test images"
         sentence += f" {skipped} of {len(cells)} values can't be judged ({few})."
-    return Finding(FEW if skipped and state == FINE else state, sentence, "details")
+    return Finding(NOT_ENOUGH if skipped and state == OK else state, sentence, "details")
 
 
 def _others(models: "Sequence[Model]", best: "Model") -> list[Finding]:
@@ -179,7 +252,7 @@ def _others(models: "Sequence[Model]", best: "Model") -> list[Finding]:
         f"{_listed(alike, 6)} {verb} not distinguishable from {visible_text(best.name)} on these {n:,} test "
         "images: the intervals overlap (a rough guide, not a test)."
     )
-    return [Finding(FEW, sentence, "models")]
+    return [Finding(NOT_ENOUGH, sentence, "models")]
 
 
 def _rate(measure: Mapping[str, Any], rules: Rules) -> str:
@@ -200,7 +273,7 @@ def _ties(models: "Sequence[Model]", best: "Model") -> list[Finding]:
     if score(best) is None or len(first) < 2:
         return []
     sentence = f"{_listed(first, 6)} share the best validation accuracy; the choice among them says little."
-    return [Finding(NOTE, sentence, "models")]
+    return [Finding(INFO, sentence, "models")]
 
 
 def _percent(share: float, form: str = ".1f") -> str:

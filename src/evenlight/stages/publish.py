@@ -6,8 +6,8 @@ reports/ is a side effect on purpose: a file that git tracks must never be a dec
 from pathlib import Path
 from typing import Any
 
-from evenlight.decode import REASONS
 from evenlight.outline import spaces
+from evenlight.reasons import REASONS
 from evenlight.storage import read_json, read_table, write_bytes, write_csv, write_json
 
 
@@ -17,6 +17,7 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
     copies = {
         "index.html": results / "index.html",
         "metrics.json": results / "metrics.json",
+        "findings.json": results / "audit" / "findings.json",
         "tables/leaderboard.csv": results / "leaderboard.csv",
         "tables/confusion.csv": results / "confusion.csv",
         "tables/history.csv": results / "history.csv",
@@ -28,7 +29,9 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
         write_bytes(folder / "pictures/tsne.png", (results / "embeddings/features_tsne.png").read_bytes())
     else:
         (folder / "pictures/tsne.png").unlink(missing_ok=True)
-    rows = read_table(manifest)
+    # written by a run that stopped because of max_quarantine; this one did not
+    (folder / "quarantine.html").unlink(missing_ok=True)
+    rows = read_table(manifest, ["path", "verdict", "reason", "detail"])
     bad = rows[rows["verdict"] == "quarantined"]
     write_csv(
         folder / "tables" / "quarantine.csv",

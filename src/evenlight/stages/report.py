@@ -25,7 +25,7 @@ def report(
         version: package name -> version, for the method section.
         manifest_folder: with manifest.parquet and summary.json.
         images: folder of the standardized arrays, for thumbnails.
-        results: results/<dataset>.
+        results: results/<dataset>, with audit/ and, where there is an area of interest, region.png.
         page: file to write.
     """
     write_page(
@@ -33,6 +33,8 @@ def report(
         standardized=images,
         manifest=manifest_folder / "manifest.parquet",
         summary=manifest_folder / "summary.json",
+        audit=results / "audit",
+        region=results / "region.png" if params["region"]["method"] != "none" else None,
         params_json=to_json(params),
         model_folders=[results / name for name in params["models"]],
         leaderboard=results / "leaderboard.csv",

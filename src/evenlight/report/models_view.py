@@ -1,0 +1,150 @@
+"""What the page shows of the models: measures, confusion, classes and groups, worked out for the templates."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evenlight.report.inline import Wrong
+from evenlight.report.verdicts import Rules, group_state, leak_sentence, set_apart
+
+_CELLS = 200  # classes up to which the confusion matrix is drawn in full
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the page shows of one model.
+
+    `metrics` is its metrics.json, `wrong` the misclassified test images to show, out of `wrong_total`, most
+    confident first, and `history` a data URI of its learning curves, empty for models without.
+    """
+
+    metrics: dict[str, Any]
+    wrong: Sequence[Wrong] = ()
+    wrong_total: int = 0
+    history: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.metrics["model"])
+
+    @property
+    def test(self) -> dict[str, Any]:
+        """Metrics of the test split, empty when there is no test image."""
+        return self.metrics["splits"].get("test", {})
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A horizontal axis of shares from `low` to `high`, with a tick every `step`."""
+
+    low: float
+    high: float
+    step: float
+
+    @classmethod
+    def around(cls, measures: Sequence[Any]) -> "Axis":
+        """The narrowest axis in whole steps that holds all `measures` (intervals, numbers or None)."""
+        numbers = [value for measure in measures for value in _ends(measure)] or [0.0, 1.0]
+        span = max(max(numbers) - min(numbers), 0.05)
+        step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25) if span / step <= 5)
+        low = max(0, math.floor(min(numbers) / step + 1e-9))
+        high = max(low + 1, math.ceil(max(numbers) / step - 1e-9))
+        return cls(low * step, min(high * step, max(1.0, max(numbers))), step)
+
+    def at(self, value: float) -> str:
+        """Where `value` lies, as a CSS percentage; beyond the ends it is put on the end."""
+        share = (value - self.low) / (self.high - self.low)
+        return f"{100 * min(max(share, 0), 1):.2f}%"
+
+    @property
+    def ticks(self) -> list[float]:
+        return [self.low + k * self.step for k in range(round((self.high - self.low) / self.step) + 1)]
+
+
+def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dict[str, Any]:
+    """What the template needs of one model; tables of classes and groups have at most `rows` rows."""
+    test, classes = model.test, model.metrics["classes"]
+    overall = test.get("accuracy")
+    confusion = test.get("confusion", [])
+    return {
+        "name": model.name,
+        "kind": model.metrics["kind"],
+        "is_best": model is best,
+        "set_apart": set_apart(model, best) if best and model is not best else None,
+        "test": test,
+        "validation": model.metrics["splits"].get("validation", {}),
+        "train": model.metrics["splits"].get("train", {}),
+        "classes": classes,
+        "right": sum(row[i] for i, row in enumerate(confusion)),
+        "without_leaks": test.get("without_leaks"),
+        "leak_sentence": leak_sentence(model),
+        "confusion": _confusion_rows(classes, confusion) if len(classes) <= min(_CELLS, rows) else [],
+        "pairs": _confused_pairs(classes, confusion)[:12],
+        "per_class": _worst_first(test.get("per_class", {}), "recall", rows, keep_order=len(classes) <= rows),
+        "groups": [
+            {
+                "name": name,
+                "axis": Axis.around([overall] + [cell["accuracy"] for cell in values.values()]),
+                "values": [
+                    (value, cell, group_state(cell, overall, rules))
+                    for value, cell in _worst_first(values, "accuracy", rows)
+                ],
+                "total": len(values),
+            }
+            for name, values in sorted(test.get("per_group", {}).items())
+        ],
+        "wrong": model.wrong,
+        "wrong_total": model.wrong_total,
+        "history": model.history,
+    }
+
+
+def baseline(models: Sequence[Model]) -> float | None:
+    """Test accuracy of always saying the most frequent class; the same for all models."""
+    return next((model.metrics["baseline"] for model in models), None)
+
+
+def _worst_first(
+    table: dict[str, Any], measure: str, rows: int, keep_order: bool = False
+) -> list[tuple[str, Any]]:
+    """The first rows of a table of classes or groups, lowest value first, undefined last."""
+    if keep_order:
+        return list(table.items())
+
+    def rank(item: tuple[str, Any]) -> tuple[bool, float, str]:
+        value = (item[1][measure] or {}).get("value")
+        return (value is None, value or 0.0, item[0])
+
+    return sorted(table.items(), key=rank)[:rows]
+
+
+def _confusion_rows(classes: Sequence[str], confusion: list[list[int]]) -> list[tuple[str, int, list[Any]]]:
+    """Per true class: name, images, and (count, CSS class) per cell; the shade is the share of the row."""
+    rows = []
+    for i, counts in enumerate(confusion):
+        total = sum(counts)
+        cells = []
+        for j, count in enumerate(counts):
+            shade = f"h{1 + min(8, 9 * count // total)}" if count else ""
+            cells.append((count, f"{shade} d".strip() if i == j else shade))
+        rows.append((classes[i], total, cells))
+    return rows
+
+
+def _confused_pairs(classes: Sequence[str], confusion: list[list[int]]) -> list[tuple[str, str, int, float]]:
+    """(true, predicted, count, share of the true class) of every kind of error, most frequent first."""
+    pairs = [
+        (classes[i], classes[j], count, count / sum(row))
+        for i, row in enumerate(confusion)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
+
+
+def _ends(measure: Any) -> list[float]:
+    values = (
+        [measure.get(key) for key in ("low", "value", "high")] if isinstance(measure, dict) else [measure]
+    )
+    return [value for value in values if value is not None]

@@ -1,0 +1,63 @@
+"""What the pages share: the template environment, and how numbers and texts look."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from evenlight.report.charts import visible_text
+
+if TYPE_CHECKING:
+    import jinja2
+
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def environment() -> "jinja2.Environment":
+    """Templates of the package; everything they print is escaped, and a name they don't know is an error."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("evenlight.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "visible": visible_text,
+        "prose": prose,
+        "count": lambda number: f"{number:,}",
+        "plural": lambda number, word: f"{number:,} {word}" if number == 1 else f"{number:,} {word}s",
+        "number": number_text,
+        "percent": percent,
+        "decimal": lambda value: "undefined" if value is None else f"{value:.3f}",
+        "interval": interval,
+    }
+    return made
+
+
+def prose(sentence: str) -> str:
+    """A sentence with nothing hidden in it, whose percentages do not break over two lines."""
+    shown = _SPACE.join(visible_text(part) for part in sentence.split(_SPACE))
+    return re.sub(r"(?<=\d) (?=%)", _SPACE, shown)
+
+
+def number_text(value: float | int | None) -> str:
+    """A number of unknown kind for people: whole numbers in full, others with three digits; `undefined` for None."""
+    if value is None:
+        return "undefined"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 0.0001:
+        return "under 0.0001" if value > 0 else "above -0.0001"
+    return f"{value:.3g}"
+
+
+def percent(share: float | None) -> str:
+    """`93.1 %`, or `undefined`."""
+    return "undefined" if share is None else f"{100 * share:.1f}{_SPACE}%"
+
+
+def interval(measure: dict[str, Any] | None) -> str:
+    """`88.1 to 96.1` in per cent, or nothing when an end is undefined."""
+    low, high = (measure or {}).get("low"), (measure or {}).get("high")
+    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
