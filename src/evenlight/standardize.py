@@ -1,38 +1,81 @@
-"""Images of any size -> one fixed shape and colour space."""
+"""Pictures of any size -> one fixed shape and colour space."""
 
-from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
+from pydantic import Field, field_validator
 
-Size = tuple[int, int]
+from evenlight.preparations import AnyStep, Step, prepare
+from evenlight.settings import Settings
 
 _TO = {"hsv": cv2.COLOR_RGB2HSV, "lab": cv2.COLOR_RGB2LAB, "gray": cv2.COLOR_RGB2GRAY}
 _FROM = {"hsv": cv2.COLOR_HSV2RGB, "lab": cv2.COLOR_LAB2RGB, "gray": cv2.COLOR_GRAY2RGB}
+_MARGIN = 2  # decoded pixels per target pixel and side, where a decoder reduces: enough for area averaging
 
 
-def standardize(pixels: np.ndarray, size: Sequence[int], fit: str, color: str) -> np.ndarray:
-    """Bring one image to a fixed shape.
+class Standardize(Settings):
+    """The one shape and colour space that features and networks see."""
+
+    size: Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=2, max_length=2)] = Field(
+        [64, 64], description="height and width in pixels"
+    )
+    fit: Literal["stretch", "pad", "crop"] = Field("stretch", description="what happens to other proportions")
+    color: Literal["rgb", "hsv", "lab", "gray"] = Field(
+        "rgb", description="colour space of the stored arrays"
+    )
+    prepare: list[AnyStep] = Field(
+        [],
+        max_length=20,
+        description="steps in order; those before `resize` see the area of interest in its own pixels, those after"
+        " it the resized frame; where `resize` is not named it comes last",
+    )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a standardized image."""
+        return (self.size[0], self.size[1], 1 if self.color == "gray" else 3)
+
+    @field_validator("prepare")
+    @classmethod
+    def _one_frame(cls, steps: list[Step]) -> list[Step]:
+        names = [step.step for step in steps]
+        if names.count("resize") > 1:
+            raise ValueError("`resize` may be named once")
+        framed = steps[names.index("resize") :] if "resize" in names else []
+        for step in framed:
+            if not step.keeps_shape:
+                raise ValueError(f"`{step.step}` changes the size of a picture; put it before `resize`")
+        return steps
+
+
+def standardize(pixels: np.ndarray, options: Standardize) -> np.ndarray:
+    """Bring one picture, or its area of interest, to the fixed shape.
 
     Args:
         pixels: RGB uint8 (h, w, 3).
-        size: (height, width) of the result.
-        fit: `stretch` (sides change independently), `pad` (the whole picture, its border rows and columns repeated
-            to fill the frame, so that brightness statistics stay those of the picture) or `crop` (the largest
-            centred part of the right shape).
-        color: `rgb`, `hsv` (OpenCV's 8 bits: hue 0 to 179), `lab` or `gray`.
+        options: preparations; size (height, width); fit: `stretch` (sides change independently), `pad` (the whole
+            picture, its border rows and columns repeated to fill the frame, so that brightness statistics stay
+            those of the picture) or `crop` (the largest centred part of the right shape); colour space (hsv is
+            OpenCV's 8 bits: hue 0 to 179).
 
     Returns:
         uint8 (height, width, C), C = 1 for gray, else 3.
     """
-    height, width = size
-    if fit == "crop":
+    before, after = _around_resize(options)
+    height, width = options.size
+    pixels = prepare(pixels, before)
+    if options.fit == "crop":
         pixels = _center_crop(pixels, height, width)
-    pixels = _pad(pixels, height, width) if fit == "pad" else resize(pixels, height, width)
+    pixels = _pad(pixels, height, width) if options.fit == "pad" else resize(pixels, height, width)
+    return from_rgb(prepare(pixels, after), options.color)
+
+
+def from_rgb(pixels: np.ndarray, color: str) -> np.ndarray:
+    """One RGB uint8 picture (H, W, 3) in a colour space: uint8 (H, W, C)."""
     if color == "rgb":
         return pixels
-    converted = cv2.cvtColor(pixels, _TO[color])
-    return converted.reshape(height, width, -1)
+    return cv2.cvtColor(pixels, _TO[color]).reshape(*pixels.shape[:2], -1)
 
 
 def to_rgb(images: np.ndarray, color: str) -> np.ndarray:
@@ -40,6 +83,26 @@ def to_rgb(images: np.ndarray, color: str) -> np.ndarray:
     if color == "rgb" or len(images) == 0:
         return images if color == "rgb" else np.zeros((*images.shape[:3], 3), np.uint8)
     return np.stack([cv2.cvtColor(np.ascontiguousarray(image), _FROM[color]) for image in images])
+
+
+def needed_scale(height: float, width: float, options: Standardize) -> tuple[float, float]:
+    """How far a decoder may reduce an area of interest of this size, in full-size pixels.
+
+    Returns:
+        Factors of height and width, above 0 and at most 1, that leave every target pixel 2 x 2 decoded ones; 1 where
+        a preparation works on the picture's own pixels.
+    """
+    before, _ = _around_resize(options)
+    if any(step.own_pixels() for step in before):
+        return 1.0, 1.0
+    rows, columns = height, width
+    for step in before:
+        vertical, horizontal = step.growth()
+        rows, columns = rows * vertical, columns * horizontal
+    factors = options.size[0] / rows, options.size[1] / columns
+    if options.fit != "stretch":
+        factors = (max(factors) if options.fit == "crop" else min(factors),) * 2
+    return min(1.0, _MARGIN * factors[0]), min(1.0, _MARGIN * factors[1])
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -54,6 +117,13 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     if shrunk != (width, height):
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     return pixels
+
+
+def _around_resize(options: Standardize) -> tuple[list[Step], list[Step]]:
+    """Preparations before and after the fit."""
+    names = [step.step for step in options.prepare]
+    place = names.index("resize") if "resize" in names else len(names)
+    return options.prepare[:place], options.prepare[place:]
 
 
 def _center_crop(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
