@@ -92,6 +92,18 @@ class AuditData:
         names, codes = np.unique(self.values(attribute).astype(str), return_inverse=True)
         return names.tolist(), codes.astype(np.int64)
 
+    @cached_property
+    def source_codes(self) -> np.ndarray | None:
+        """Source of every usable image as a number from 0, int64 (N,); None where the data set has no sources.
+
+        An image without a source counts as one of its own.
+        """
+        if self.source is None:
+            return None
+        names = self.rows[self.attributes[self.source]].to_numpy(dtype=object)
+        own = np.array([f"0{i}" if name == "" else f"1{name}" for i, name in enumerate(names)], dtype=object)
+        return np.unique(own.astype(str), return_inverse=True)[1].astype(np.int64)
+
     def images(self) -> np.ndarray:
         """Standardized RGB uint8 images (N, H, W, 3) of `rows`, in order; read anew at each call."""
         return self.read_images()

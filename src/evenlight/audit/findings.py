@@ -1,8 +1,11 @@
 """What a check hands back: findings in one sentence each, and the evidence behind them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
+
+import numpy as np
 
 # most severe first
 SEVERITIES = ("serious", "warn", "not_enough_data", "info", "ok")
@@ -36,8 +39,8 @@ class Finding:
             raise ValueError(f"{self.severity!r} is no severity; use one of {', '.join(SEVERITIES)}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Fields by name."""
-        return asdict(self)
+        """Fields by name, ready for JSON."""
+        return _plain(asdict(self))
 
 
 class _Evidence:
@@ -46,8 +49,8 @@ class _Evidence:
     kind: ClassVar[str]
 
     def as_dict(self) -> dict[str, Any]:
-        """`kind` and the fields by name."""
-        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+        """`kind` and the fields by name, ready for JSON."""
+        return _plain({"kind": self.kind, **asdict(self)})  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -141,3 +144,18 @@ def most_severe(severities: Sequence[str]) -> str:
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
     """Most severe first; equal ones keep their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON: lists, Python numbers, six significant digits, and None for what is undefined."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _SMALL_EXPECTED = 5  # below this chi2's own distribution does not hold (Cochran 1954)
+_TAIL = 0.025  # of the upper end of V's interval
 _CHUNK = 2**21  # cells of permuted tables in memory at one time
 
 
@@ -19,6 +20,7 @@ class Association:
     Attributes:
         p: of independence; NaN where the table has less than two filled rows or columns.
         v: bias-corrected Cramer's V (Bergsma 2013), 0 to 1; NaN as for p.
+        high: upper end of its interval, 97.5 % sure (noncentral chi2).
         raw_v: Cramer's V, which is well above 0 by luck alone in small tables.
         expected: counts under independence.
         residuals: adjusted residuals, (O - E) / sqrt(E (1 - row share) (1 - column share)): standard normal
@@ -29,6 +31,7 @@ class Association:
 
     p: float
     v: float
+    high: float
     raw_v: float
     expected: np.ndarray
     residuals: np.ndarray
@@ -36,13 +39,14 @@ class Association:
     permuted: bool
 
 
-def association(table: np.ndarray, permutations: int, seed: int) -> Association:
+def association(table: np.ndarray, permutations: int, seed: int, design_effect: float = 1.0) -> Association:
     """Test independence of the rows and columns of a table of counts.
 
     Args:
         table: non-negative integers (R, C); empty rows and columns do not count.
         permutations: tables with the same margins drawn where chi2's formula would not hold.
         seed: of those.
+        design_effect: how many images count as one, from `design_effect`, when they come from sources.
     """
     from scipy.stats import chi2, norm
 
@@ -54,27 +58,74 @@ def association(table: np.ndarray, permutations: int, seed: int) -> Association:
     if n:
         expected[filled] = np.outer(inner.sum(axis=1), inner.sum(axis=0)) / n
     if min(rows, columns) < 2:
-        return Association(np.nan, np.nan, np.nan, expected, residuals, cell_p, permuted=False)
+        return Association(np.nan, np.nan, np.nan, np.nan, expected, residuals, cell_p, permuted=False)
     inner_expected = expected[filled]
     deviance = inner - inner_expected
-    statistic = float((deviance**2 / inner_expected).sum())
+    statistic = float((deviance**2 / inner_expected).sum()) / design_effect
     shares = (1 - inner.sum(axis=1) / n)[:, None] * (1 - inner.sum(axis=0) / n)
-    residuals[filled] = deviance / np.sqrt(inner_expected * shares)
+    residuals[filled] = deviance / np.sqrt(inner_expected * shares * design_effect)
     cell_p[filled] = holm(2 * norm.sf(np.abs(residuals[filled])).ravel()).reshape(inner.shape)
     permuted = bool(inner_expected.min() < _SMALL_EXPECTED)
     degrees = (rows - 1) * (columns - 1)
     p = _permuted_p(inner, statistic, permutations, seed) if permuted else float(chi2.sf(statistic, degrees))
-    raw_v = np.sqrt(min(1.0, statistic / n / min(rows - 1, columns - 1)))
-    return Association(
-        p, _corrected_v(statistic, n, rows, columns), float(raw_v), expected, residuals, cell_p, permuted
-    )
+    effective = n / design_effect
+    v, high = _corrected_v(statistic, effective, rows, columns)
+    raw_v = float(np.sqrt(min(1.0, statistic / effective / min(rows - 1, columns - 1))))
+    return Association(p, v, high, raw_v, expected, residuals, cell_p, permuted)
 
 
-def _corrected_v(statistic: float, n: int, rows: int, columns: int) -> float:
-    """Bergsma's bias-corrected V; NaN where every image has a row or a column of its own."""
-    phi = max(0.0, statistic / n - (rows - 1) * (columns - 1) / max(n - 1, 1))
+def design_effect(rows: np.ndarray, columns: np.ndarray, sources: np.ndarray) -> float:
+    """How many images count as one because images of a source are alike (Rao and Scott 1981, first order).
+
+    The mean, over the cells of rows x columns, of a count's variance between sources by its variance if every image
+    stood for itself. 1 where sources do not matter; the size of the sources where row and column are the same in all
+    their images.
+
+    Args:
+        rows, columns: codes from 0 of each image, (N,).
+        sources: code from 0 of its source, (N,).
+
+    Returns:
+        At least 1.
+    """
+    n, n_sources = len(rows), len(np.unique(sources))
+    degrees = (len(np.unique(rows)) - 1) * (len(np.unique(columns)) - 1)
+    if degrees < 1 or n_sources < 2:
+        return 1.0
+    filled, by_row = np.unique(rows, return_inverse=True)
+    by_source = np.unique(sources, return_inverse=True)[1]
+    row_share = np.bincount(by_row) / n
+    sizes = np.bincount(by_source)[:, None]
+    row_counts = crosstab(by_source, by_row, (n_sources, len(filled)))
+    total = 0.0
+    for column in np.unique(columns):
+        inside = columns == column
+        share = inside.mean()
+        in_column = np.bincount(by_source[inside], minlength=n_sources)[:, None]
+        counts = crosstab(by_source[inside], by_row[inside], (n_sources, len(filled)))
+        # what each source adds to observed - expected, beyond what all sources add in proportion to their size
+        added = counts - share * row_counts - row_share * in_column + sizes * row_share * share
+        added -= sizes * (added.sum(axis=0) / n)
+        total += float(((added**2).sum(axis=0) / (n * row_share * share)).sum())
+    return max(1.0, total / degrees * n_sources / (n_sources - 1))
+
+
+def _corrected_v(statistic: float, n: float, rows: int, columns: int) -> tuple[float, float]:
+    """Bergsma's bias-corrected V and the upper end of its interval; NaN where every image has a row of its own."""
+    from scipy.optimize import brentq
+    from scipy.stats import ncx2
+
+    degrees = (rows - 1) * (columns - 1)
+    phi = max(0.0, statistic / n - degrees / max(n - 1, 1))
     least = min(rows - (rows - 1) ** 2 / max(n - 1, 1), columns - (columns - 1) ** 2 / max(n - 1, 1)) - 1
-    return float(min(1.0, np.sqrt(phi / least))) if least > 1e-12 else float("nan")
+    if least <= 1e-12:
+        return float("nan"), float("nan")
+    # the largest noncentrality under which chi2 would still be this small (Steiger and Fouladi 1997)
+    bound, most = 0.0, 4 * statistic + 40 + 4 * degrees
+    if ncx2.cdf(statistic, degrees, 1e-9) > _TAIL:
+        bound = brentq(lambda away: ncx2.cdf(statistic, degrees, away) - _TAIL, 1e-9, most)
+    v = min(1.0, float(np.sqrt(phi / least)))
+    return v, max(v, min(1.0, float(np.sqrt(bound / n / least))))
 
 
 def _permuted_p(counts: np.ndarray, statistic: float, permutations: int, seed: int) -> float:
@@ -197,6 +248,43 @@ def fisher_midp(k: int, n: int, right: int, total: int) -> float:
 def effect_words(v: float) -> str:
     """Cramer's V in words: negligible, small, medium or large (Cohen 1988)."""
     return "negligible" if v < 0.1 else "small" if v < 0.3 else "medium" if v < 0.5 else "large"
+
+
+def balance(sizes: np.ndarray) -> tuple[float, float, float]:
+    """How even some positive counts are.
+
+    Returns:
+        Largest / smallest; effective number exp(H); evenness H / ln K, which is 1 for a single count.
+    """
+    shares = np.asarray(sizes, dtype=np.float64) / np.sum(sizes)
+    entropy = float(-(shares * np.log(shares)).sum())
+    evenness = entropy / np.log(len(shares)) if len(shares) > 1 else 1.0
+    return float(shares.max() / shares.min()), float(np.exp(entropy)), float(evenness)
+
+
+def goodness_of_fit(observed: np.ndarray, shares: np.ndarray, permutations: int, seed: int) -> float:
+    """p of counts (K,) coming from a population with these shares (K,), which add up to 1.
+
+    chi2; from drawn samples where an expected count is below 5. 0 where something is seen that has a share of 0,
+    1 where there is nothing to compare.
+    """
+    from scipy.stats import chi2
+
+    observed, shares = np.asarray(observed, dtype=np.int64), np.asarray(shares, dtype=np.float64)
+    possible = shares > 1e-9
+    if observed[~possible].any():
+        return 0.0
+    observed, shares = observed[possible], shares[possible] / shares[possible].sum()
+    n = int(observed.sum())
+    if n == 0 or len(observed) < 2:
+        return 1.0
+    expected = n * shares
+    statistic = float(((observed - expected) ** 2 / expected).sum())
+    if expected.min() >= _SMALL_EXPECTED:
+        return float(chi2.sf(statistic, len(observed) - 1))
+    drawn = np.random.default_rng(seed).multinomial(n, shares, size=permutations)
+    as_large = (((drawn - expected) ** 2 / expected).sum(axis=1) >= statistic * (1 - 1e-9)).sum()
+    return float((1 + as_large) / (1 + permutations))
 
 
 def _stepwise(p: np.ndarray, adjust: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

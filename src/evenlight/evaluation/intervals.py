@@ -27,6 +27,26 @@ def wilson(right: int, n: int, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def newcombe(right_1: int, n_1: int, right_2: int, n_2: int, confidence: float) -> tuple[float, float, float]:
+    """The difference of two independent proportions, first - second, and its interval (Newcombe 1998, method 10).
+
+    Args:
+        right_1, right_2: successes.
+        n_1, n_2: trials, at least 1.
+        confidence: such as 0.95.
+
+    Returns:
+        Difference, low, high; -1 to 1.
+    """
+    first, second = right_1 / n_1, right_2 / n_2
+    low_1, high_1 = wilson(right_1, n_1, confidence)
+    low_2, high_2 = wilson(right_2, n_2, confidence)
+    difference = first - second
+    below = float(np.hypot(first - low_1, high_2 - second))
+    above = float(np.hypot(high_1 - first, second - low_2))
+    return difference, max(-1.0, difference - below), min(1.0, difference + above)
+
+
 def proportion(right: int, n: int, confidence: float) -> Estimate:
     """`{"value", "low", "high", "n"}` of a proportion; undefined (None) without trials."""
     if n == 0:
