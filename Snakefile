@@ -54,6 +54,7 @@ rule all:
 # in pipeline order; `rule all` stands before them, because the first rule is the default
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/explain.smk"

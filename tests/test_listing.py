@@ -86,10 +86,11 @@ def test_junk_and_papers_are_counted(tmp_path: Path) -> None:
     junk = [
         ".DS_Store", "a/Thumbs.db", "a/._x.jpg", "__MACOSX/a/x.jpg", "a/.ipynb_checkpoints/x.jpg", ".git/config",
         "a/x.jpg.part", "a/x.tmp", "metadata.csv", "README.md", "LICENSE", "ABOUT.md", "readme", "Citation.cff",
+        ".gitignore", "a/.gitkeep", ".github/x.jpg", "a/.dvc/x.jpg", "a/x.crdownload", "desktop.ini",
     ]  # fmt: skip
     _touch(tmp_path, *junk, "a/x.jpg", "a/README.md", "a/metadata.csv", "metadata.csv.bak")
     listing = list_folder(tmp_path)
-    assert listing.ignored == len(junk)
+    assert listing.junk == len(junk)
     # only at the top are papers papers; elsewhere they get a row and a verdict
     assert _paths(tmp_path) == ["a/README.md", "a/metadata.csv", "a/x.jpg", "metadata.csv.bak"]
 

@@ -1,6 +1,7 @@
 """Gathering: labels, splits and groups of every file found, counts that add up, and mistakes in one sentence."""
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,28 +15,44 @@ from hypothesis import strategies as st
 
 from evenlight.errors import UserError
 from evenlight.listing import list_folder
-from evenlight.manifest import attribute_columns, gather
+from evenlight.manifest import Gathered, attribute_columns, gather
 from evenlight.metadata import Metadata
-from evenlight.scanning import scan_shard
+from evenlight.perceptual import hash_variants
+from evenlight.split_record import SplitRecord
 from evenlight.splits import SPLITS
 from evenlight.stages.gather import gather as stage
 from evenlight.stages.scan import scan
 from evenlight.storage import read_json, read_table
 
+NEAR = {"radius": 32, "minimum_entropy": 3.0}
 SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 0}
 ODD_LABELS = ["NA", "null", "007", "True", "1e5", "<script>", "nan", "-rf", "=1+1", "two words", "ä"]
 
 
 def _scanned(
-    paths: list[str], bad: tuple[str, ...] = (), pixels: dict[str, str] | None = None
+    paths: list[str],
+    bad: tuple[str, ...] = (),
+    pixels: dict[str, str] | None = None,
+    looks: dict[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
-    """Rows as a scan would give them, without files."""
+    """Rows as a scan would give them, without files; `looks` gives hash variants, else no two images are alike."""
     table = pd.DataFrame({"path": paths, "shard": "0000", "warnings": ""})
     table["verdict"] = ["quarantined" if path in bad else "ok" for path in paths]
     table["reason"] = ["truncated" if path in bad else "" for path in paths]
+    table["content_hash"] = [f"bytes of {path}" for path in paths]
     table["pixel_hash"] = [(pixels or {}).get(path, f"hash of {path}") for path in paths]
-    table["row"] = np.arange(len(paths), dtype=np.int32)
+    table["phashes"] = [
+        b"" if path in bad else (looks or {}).get(path, _look(path)).tobytes() for path in paths
+    ]
+    table["property_entropy"] = np.float32(7)
+    table[["height", "width", "exif_orientation"]] = [24, 40, 0]
+    table["row"] = np.where(table["verdict"] == "ok", np.arange(len(paths)), -1).astype(np.int32)
     return table
+
+
+def _look(name: str) -> np.ndarray:
+    """Hash variants of a picture that looks like no other: uint8 (8, 32)."""
+    return np.random.default_rng(zlib.crc32(name.encode())).integers(0, 256, (8, 32), dtype=np.uint8)
 
 
 def _metadata(rows: dict[str, dict[str, str]]) -> Metadata:
@@ -43,11 +60,26 @@ def _metadata(rows: dict[str, dict[str, str]]) -> Metadata:
     return Metadata("metadata.csv", ("path", *columns), rows)
 
 
+def _gathered(
+    table: pd.DataFrame,
+    metadata: Metadata | None = None,
+    record: SplitRecord | None = None,
+    full_hashes: dict[str, str | None] | None = None,
+    **dataset: Any,
+) -> Gathered:
+    settings = {"name": "pets", "source": "auto", "groups": [], "layout": "auto"} | dataset
+
+    def pixel_hashes(files: list[tuple[str, str]]) -> list[str | None]:
+        return [(full_hashes or {})[path] for path, _ in files]
+
+    return gather(table, metadata, settings, SPLIT, NEAR, 3, record or SplitRecord({}), pixel_hashes)
+
+
 def _gather(
     table: pd.DataFrame, metadata: Metadata | None = None, **dataset: Any
 ) -> tuple[pd.DataFrame, list[str], dict[str, Any]]:
-    settings = {"name": "pets", "source": None, "groups": [], "layout": "auto"} | dataset
-    return gather(table, metadata, settings, SPLIT, ignored=3)
+    found = _gathered(table, metadata, **dataset)
+    return found.manifest, found.classes, found.summary
 
 
 def _folders(*folders: str, count: int = 10) -> list[str]:
@@ -56,7 +88,8 @@ def _folders(*folders: str, count: int = 10) -> list[str]:
 
 def _check_counts(rows: pd.DataFrame, summary: dict[str, Any]) -> None:
     used = rows[rows["verdict"] != "quarantined"]
-    assert summary["found"] == len(rows) == summary["used"] + summary["quarantined"]
+    assert summary["found"] == summary["used"] + summary["quarantined"] + summary["junk"]
+    assert len(rows) == summary["used"] + summary["quarantined"]
     assert summary["used"] == len(used) == sum(summary["splits"].values())
     assert summary["quarantined"] == sum(summary["reasons"].values())
     assert sum(n for splits in summary["classes"].values() for n in splits.values()) == summary["used"]
@@ -73,7 +106,7 @@ def test_labels_come_from_class_folders() -> None:
     assert set(rows["label"][rows["path"].str.startswith("cat/deep")]) == {"cat"}
     assert rows["label_index"].tolist() == [0] * 20 + [1] * 10
     assert rows["path"].tolist() == sorted(rows["path"])
-    assert (summary["found"], summary["ignored"], summary["split_origin"]) == (30, 3, "made")
+    assert (summary["found"], summary["junk"], summary["split_origin"]) == (33, 3, "made")
     _check_counts(rows, summary)
 
 
@@ -91,7 +124,7 @@ def test_odd_labels_stay_as_they_are(tmp_path: Path) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["a/", "b/", "c/x/", ""]), st.integers(0, 3), st.booleans()),
+        st.tuples(st.sampled_from(["a/", "b/", "c/x/", ""]), st.integers(0, 12), st.booleans()),
         min_size=1,
         max_size=40,
     )
@@ -107,16 +140,20 @@ def test_found_is_used_and_quarantined(files: list[tuple[str, int, bool]]) -> No
     _check_counts(rows, summary)
     unlabelled = sum("/" not in path and path not in bad for path in paths)
     assert summary["reasons"].get("no_label", 0) == unlabelled
-    # copies stay together
+    # copies stay together and have one label
     used = rows[rows["verdict"] != "quarantined"]
     assert (used.groupby("pixel_hash")["split"].nunique() == 1).all()
+    assert (used.groupby("pixel_hash")["label"].nunique() == 1).all()
+    # every quarantined row has one reason, every other row none
+    assert ((rows["reason"] != "") == (rows["verdict"] == "quarantined")).all()
 
 
 def test_an_image_without_label_is_quarantined_not_dropped() -> None:
     rows, _, summary = _gather(_scanned([*_folders("a", "b"), "stray.jpg"]))
     stray = rows[rows["path"] == "stray.jpg"].iloc[0]
     facts = (stray["verdict"], stray["reason"], stray["row"], stray["label_index"], stray["split"])
-    assert facts == ("quarantined", "no_label", -1, -1, "")
+    # its pixels stay in the array, so that the report can show it
+    assert facts == ("quarantined", "no_label", 20, -1, "")
     _check_counts(rows, summary)
 
 
@@ -182,20 +219,149 @@ def test_sources_and_copies_are_kept_together_transitively() -> None:
     paths = _folders("a", "b", count=40)
     sources = {path: {"camera": f"c{n // 4}" if n < 60 else ""} for n, path in enumerate(paths)}
     # a chain: a source, a copy of one of its images elsewhere, that image's source
-    pixels = {paths[0]: "same", paths[50]: "same", paths[70]: "same"}
-    rows, _, _ = _gather(_scanned(paths, pixels=pixels), _metadata(sources), source="camera")
+    pixels = {paths[0]: "same", paths[30]: "same", paths[44]: "other", paths[70]: "other"}
+    rows, _, summary = _gather(_scanned(paths, pixels=pixels), _metadata(sources), source="camera")
     splits = dict(zip(rows["path"], rows["split"], strict=True))
-    assert len({splits[path] for path in [*paths[0:4], *paths[48:52], paths[70]]}) == 1
+    assert len({splits[path] for path in [*paths[0:4], *paths[28:32]]}) == 1
+    assert len({splits[path] for path in [*paths[44:48], paths[70]]}) == 1
     assert (rows[rows["source"] != ""].groupby("source")["split"].nunique() == 1).all()
+    assert (summary["kept_together"], summary["source"]) == ("source", "camera")
 
 
-def test_leaks_of_a_given_split_are_noted() -> None:
+# copies, near-duplicates and leaks
+
+
+def _near(name: str, bits: int) -> np.ndarray:
+    """The look of a picture after an edit that changes this many bits."""
+    changed = _look(name).copy()
+    changed[0, : bits // 8] ^= 0xFF
+    return changed
+
+
+def test_copies_under_two_labels_are_all_quarantined() -> None:
+    paths = _folders("a", "b")
+    pixels = {"a/1.jpg": "same", "a/2.jpg": "same", "b/5.jpg": "same", "b/6.jpg": "twins", "b/7.jpg": "twins"}
+    rows, _, summary = _gather(_scanned(paths, pixels=pixels))
+    assert summary["reasons"] == {"label_conflict": 3}
+    conflict = rows[rows["reason"] == "label_conflict"]
+    assert conflict["path"].tolist() == ["a/1.jpg", "a/2.jpg", "b/5.jpg"]
+    assert (conflict["row"] >= 0).all()
+    _check_counts(rows, summary)
+    # a file that can't be read has no pixels, so it conflicts with nothing
+    table = _scanned(paths, bad=("a/1.jpg", "b/5.jpg"), pixels={"a/1.jpg": "", "b/5.jpg": ""})
+    assert _gather(table)[2]["reasons"] == {"truncated": 2}
+
+
+def test_near_duplicates_are_a_component_and_stay_together() -> None:
+    paths = _folders("a", "b", count=40)
+    looks = {"a/7.jpg": _near("a/5.jpg", 32), "b/9.jpg": _near("b/8.jpg", 40), "a/9.jpg": _look("a/5.jpg")}
+    found = _gathered(_scanned(paths, looks=looks))
+    rows = found.manifest.set_index("path")
+    together = rows.loc[["a/5.jpg", "a/7.jpg", "a/9.jpg"]]
+    assert together["component"].nunique() == together["split"].nunique() == 1
+    assert rows.loc["b/8.jpg", "component"] != rows.loc["b/9.jpg", "component"]  # 40 bits: another picture
+    assert found.summary["components"] == rows["component"].nunique() == 78
+    assert found.pairs[["a", "b", "kind", "distance"]].to_numpy().tolist() == [
+        ["a/5.jpg", "a/7.jpg", "near", 32],
+        ["a/5.jpg", "a/9.jpg", "near", 0],
+        ["a/7.jpg", "a/9.jpg", "near", 32],
+    ]
+    assert found.summary["kept_together"] == "component"
+    # without `auto` only exact copies are kept together
+    assert _gather(_scanned(paths, looks=looks), source=None)[2]["kept_together"] == "copies"
+
+
+def test_pictures_without_information_are_near_nothing() -> None:
+    paths = _folders("a", "b")
+    table = _scanned(paths, looks={path: _look("all black") for path in paths[:6]})
+    table.loc[:5, "property_entropy"] = 0.5
+    assert len(_gathered(table).pairs) == 0
+
+
+def test_reduced_pictures_that_look_alike_are_compared_in_full() -> None:
+    paths = _folders("a", "b")
+    looks = {"a/2.jpg": _near("a/1.jpg", 8), "a/3.jpg": _look("a/1.jpg"), "b/5.jpg": _look("b/4.jpg")}
+    table = _scanned(paths, looks=looks, pixels=dict.fromkeys(paths, ""))
+    table.loc[table["path"] == "b/5.jpg", "height"] = 25  # of another size, so it can be no copy
+    full = {"a/1.jpg": "one", "a/2.jpg": "two", "a/3.jpg": "one"}
+    found = _gathered(table, full_hashes=full)
+    hashes = dict(zip(found.manifest["path"], found.manifest["pixel_hash"], strict=True))
+    assert {path: value for path, value in hashes.items() if value} == full
+    kinds = {(a, b): kind for a, b, kind in found.pairs[["a", "b", "kind"]].itertuples(index=False)}
+    assert kinds[("a/1.jpg", "a/3.jpg")] == "pixels"
+    assert kinds[("a/1.jpg", "a/2.jpg")] == kinds[("b/4.jpg", "b/5.jpg")] == "near"
+    # the same bytes need no second look
+    table["content_hash"] = table["content_hash"].where(table["path"] != "a/3.jpg", "bytes of a/1.jpg")
+    table.loc[table["path"] == "a/2.jpg", "phashes"] = _look("another").tobytes()
+    found = _gathered(table, full_hashes={})
+    assert found.pairs[["a", "b", "kind"]].to_numpy().tolist()[0] == ["a/1.jpg", "a/3.jpg", "bytes"]
+    # a file that changed since the scan is no longer what its row says
+    table = _scanned(paths, looks=looks, pixels=dict.fromkeys(paths, ""))
+    rows = _gathered(table, full_hashes=full | {"a/2.jpg": None, "b/4.jpg": "x", "b/5.jpg": "y"}).manifest
+    assert rows["reason"][rows["path"] == "a/2.jpg"].tolist() == ["changed_since_manifest"]
+
+
+def test_leaks_of_a_given_split_are_found() -> None:
     paths = _folders("train/a", "train/b", "test/a", "test/b")
     cameras = {path: {"camera": "one" if path.endswith("/1.jpg") else path} for path in paths}
     pixels = {"train/a/3.jpg": "same", "test/a/4.jpg": "same"}
-    _, _, summary = _gather(_scanned(paths, pixels=pixels), _metadata(cameras), source="camera")
-    assert any(note.startswith("1 test image is a pixel-identical copy") for note in summary["notes"])
-    assert any(note.startswith("2 of 20 test images come from a source that is") for note in summary["notes"])
+    looks = {"test/b/5.jpg": _near("train/b/5.jpg", 16), "test/b/1.jpg": _look("train/b/2.jpg")}
+    rows, _, summary = _gather(
+        _scanned(paths, pixels=pixels, looks=looks), _metadata(cameras), source="camera"
+    )
+    leaks = {path: leak for path, leak in zip(rows["path"], rows["leak"], strict=True) if leak}
+    assert leaks == {
+        "test/a/4.jpg": "copy",
+        "test/b/5.jpg": "near",
+        "test/b/1.jpg": "near",  # graver than its source
+        "test/a/1.jpg": "source",
+    }
+    assert summary["leaks"] == {"copy": 1, "near": 2, "source": 1}
+    # a given split is respected: the copy stays in use, with the one reason that a usable row may have
+    copy = rows[rows["path"] == "test/a/4.jpg"].iloc[0]
+    assert (copy["verdict"], copy["reason"], copy["split"]) == ("ok", "split_leak", "test")
+    assert summary["reasons"] == {}
+
+
+# a split is drawn once
+
+
+def test_adding_images_moves_none() -> None:
+    first = _folders("a", "b", count=30)
+    one = _gathered(_scanned(first))
+    before = dict(zip(one.manifest["path"], one.manifest["split"], strict=True))
+    test, train = (next(path for path in first if before[path] == name) for name in ("test", "train"))
+    more = [*first, *_folders("c", count=25), "a/edit of test.jpg", "a/edit of train.jpg", "b/bridge.jpg"]
+    bridge = _near(test, 24)
+    looks = {
+        "a/edit of test.jpg": _near(test, 8),
+        "a/edit of train.jpg": _near(train, 8),
+        "b/bridge.jpg": bridge,
+        train: _look(train),
+    }
+    two = _gathered(_scanned(more, looks=looks), record=one.record)
+    after = dict(zip(two.manifest["path"], two.manifest["split"], strict=True))
+    assert {path: after[path] for path in first} == before
+    assert (after["a/edit of test.jpg"], after["a/edit of train.jpg"]) == ("test", "train")
+    assert after["b/bridge.jpg"] == "test"
+    # without the record there would be another draw
+    assert dict(zip(*(_gathered(_scanned(more, looks=looks)).manifest[name] for name in ("path", "split")), strict=True)) != after  # fmt: skip
+    # the new class is spread over the splits
+    assert {after[path] for path in _folders("c", count=25)} == set(SPLITS)
+
+
+def test_renamed_and_edited_images_stay_and_removed_ones_come_back() -> None:
+    paths = _folders("a", "b", count=30)
+    one = _gathered(_scanned(paths))
+    before = dict(zip(one.manifest["path"], one.manifest["split"], strict=True))
+    table = _scanned(paths)
+    table.loc[table["path"] == "a/3.jpg", "content_hash"] = "edited"
+    table["path"] = table["path"].replace("b/4.jpg", "b/renamed.jpg")
+    two = _gathered(table[table["path"] != "a/9.jpg"].reset_index(drop=True), record=one.record)
+    after = dict(zip(two.manifest["path"], two.manifest["split"], strict=True))
+    assert after["a/3.jpg"] == before["a/3.jpg"]
+    assert after["b/renamed.jpg"] == before["b/4.jpg"]
+    assert two.record.images["a/9.jpg"][0] == before["a/9.jpg"]
 
 
 # metadata and groups
@@ -279,12 +445,19 @@ def _run(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     listing = list_folder(raw)
     for shard in listing.shards:
-        scan(raw, shard, listing.shard_count, out / "shards" / f"{shard}.parquet")
-    settings = {"name": "pets", "source": None, "groups": [], "layout": "auto"} | dataset
-    files = [out / "manifest.parquet", out / "classes.json", out / "summary.json"]
+        table, array = out / "shards" / f"{shard}.parquet", out / "images" / f"{shard}.npy"
+        scan(raw, shard, listing.shard_count, {"method": "none"}, {"size": [16, 16]}, table, array)
+    settings = {
+        "dataset": {"name": "pets", "source": "auto", "groups": [], "layout": "auto"} | dataset,
+        "split": SPLIT,
+        "near_duplicates": NEAR,
+        "max_quarantine": max_quarantine,
+        "color": "rgb",
+    }
     shards = sorted((out / "shards").iterdir(), reverse=True)
-    stage(shards, raw, settings, SPLIT, listing.ignored, max_quarantine, *files)
-    return read_table(files[0]), read_json(files[2])
+    record, page = out / "splits" / "pets.json", out / "quarantine.html"
+    stage(shards, raw, settings, listing.junk, record, out / "images", page, out)
+    return read_table(out / "manifest.parquet"), read_json(out / "summary.json")
 
 
 def _picture(photo: np.ndarray, number: int) -> bytes:
@@ -329,7 +502,7 @@ def test_outputs_are_the_same_bytes_and_too_much_quarantine_writes_none(
     one, two = tmp_path / "one", tmp_path / "two"
     _, summary = _run(tmp_path / "raw", one)
     _run(tmp_path / "raw", two)
-    for file in ("manifest.parquet", "classes.json", "summary.json"):
+    for file in ("manifest.parquet", "pairs.parquet", "classes.json", "summary.json", "splits/pets.json"):
         assert (one / file).read_bytes() == (two / file).read_bytes()
     assert summary["reasons"] == {"truncated": 2}
     with pytest.raises(
@@ -337,21 +510,31 @@ def test_outputs_are_the_same_bytes_and_too_much_quarantine_writes_none(
     ):
         _run(tmp_path / "raw", tmp_path / "three", max_quarantine=0.1)
     assert not (tmp_path / "three" / "manifest.parquet").exists()
+    assert not (tmp_path / "three" / "splits").exists()
+    assert "0.png" in (tmp_path / "three" / "quarantine.html").read_text(encoding="utf-8")
+    assert not (one / "quarantine.html").exists()
 
 
-def test_day_night(shared_data: Callable[[str], Path]) -> None:
+def test_day_night(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
     """Known answers: 400 photos, 240 and 160, the given test split untouched, one exact copy across it."""
-    folder = shared_data("day_night")
-    listing = list_folder(folder)
-    scanned = scan_shard(folder, listing.files).assign(shard="0000")
-    rows, classes, summary = _gather(scanned)
-    assert classes == ["day", "night"]
-    assert (summary["found"], summary["used"], summary["quarantined"]) == (400, 400, 0)
-    assert listing.ignored == 1  # LICENSE
+    rows, summary = _run(shared_data("day_night"), tmp_path)
+    assert read_json(tmp_path / "classes.json") == ["day", "night"]
+    assert (summary["found"], summary["used"], summary["quarantined"]) == (401, 400, 0)
+    assert summary["junk"] == 1  # LICENSE
     test = rows["path"].str.startswith("test/")
     assert (rows["split"] == "test").tolist() == test.tolist()
     assert summary["splits"]["test"] == 160
     assert summary["splits"]["train"] + summary["splits"]["validation"] == 240
     assert summary["classes"]["day"]["test"] == summary["classes"]["night"]["test"] == 80
-    assert any(note.startswith("1 test image is a pixel-identical copy") for note in summary["notes"])
+    pairs = read_table(tmp_path / "pairs.parquet")
+    copies = pairs[pairs["kind"] != "near"]
+    assert copies[["a", "b", "kind"]].to_numpy().tolist() == [
+        ["test/day/20151102_224922.jpg", "training/day/20151102_224922.jpg", "bytes"]
+    ]
+    assert summary["leaks"]["copy"] == 1
+    assert rows["reason"][rows["leak"] == "copy"].tolist() == ["split_leak"]
+    assert summary["leaks"]["near"] > 20
+    # validation is taken out of training, near-duplicates together
+    components = rows[rows["split"] != "test"].groupby("component")["split"].nunique()
+    assert components.max() == 1
     _check_counts(rows, summary)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenlight.splits import SPLITS, complete_split, make_split
+from evenlight.splits import SPLITS, complete_split, kept_together, make_split
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 
@@ -114,3 +114,40 @@ def test_nothing_comes_from_a_training_part_that_is_not_there() -> None:
     given_split = np.array(["test", "test"], dtype=object)
     splits = complete_split(given_split, np.array([0, 1]), _own_keys(2), SHARES, 0)
     np.testing.assert_array_equal(splits, given_split)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30)), min_size=2, max_size=80),
+    st.integers(1, 79),
+    st.integers(0, 3),
+)
+def test_what_was_drawn_stays(rows: list[tuple[int, int]], cut: int, seed: int) -> None:
+    labels = np.array([label for label, _ in rows])
+    keys = np.array([f"key {key}" for _, key in rows], dtype=object)
+    old = min(cut, len(rows) - 1)
+    known = np.full(len(rows), "", dtype=object)
+    known[:old] = make_split(labels[:old], keys[:old], SHARES, seed)
+    splits = make_split(labels, keys, SHARES, seed, known)
+    np.testing.assert_array_equal(splits[:old], known[:old])
+    assert all(len(set(splits[keys == key])) == 1 for key in set(keys))
+
+
+def test_new_images_follow_theirs_and_fill_up_what_is_missing() -> None:
+    labels, keys = np.zeros(40, int), np.array(["a"] * 10 + ["b"] * 10 + [f"new {n}" for n in range(20)])
+    known = np.array(["train"] * 5 + [""] * 5 + ["test"] * 5 + [""] * 25, dtype=object)
+    splits = make_split(labels, keys, SHARES, 0, known)
+    assert set(splits[:10]) == {"train"}
+    assert set(splits[10:20]) == {"test"}  # already more than its share
+    assert "test" not in set(splits[20:])
+    # a key that was in two splits, as when a new image is a near-duplicate of images in both
+    known[10:15] = ["train", "test", "test", "test", "test"]
+    splits = make_split(labels, keys, SHARES, 0, known)
+    assert splits[10:20].tolist() == ["train", *["test"] * 4, *["train"] * 5]
+
+
+def test_kept_together_is_transitive_and_named_after_the_first() -> None:
+    own = np.array(["d", "c", "b", "a", "e"], dtype=object)
+    one, other = np.array([0, 0, 1, 2, 3]), np.array([9, 8, 8, 7, 6])
+    assert kept_together(own, one, other).tolist() == ["b", "b", "b", "a", "e"]
+    assert kept_together(own).tolist() == own.tolist()
+    assert kept_together(np.array([], dtype=object), np.array([], int)).tolist() == []

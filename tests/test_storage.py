@@ -118,6 +118,22 @@ def test_arrays_come_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(back, array)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 12])
+def test_arrays_written_row_by_row(tmp_path: Path, rows: int) -> None:
+    array = np.arange(rows * 24, dtype=np.uint8).reshape(rows, 2, 4, 3)
+    with storage.array_writer(tmp_path / "a.npy", (2, 4, 3)) as add:
+        for row in array:
+            add(row.tobytes())
+        assert not (tmp_path / "a.npy").exists()
+    np.testing.assert_array_equal(storage.read_array(tmp_path / "a.npy"), array)
+    storage.write_array(tmp_path / "b.npy", array)
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    with pytest.raises(ZeroDivisionError), storage.array_writer(tmp_path / "c.npy", (2, 4, 3)) as add:
+        add(bytes(24))
+        1 / 0  # noqa: B018
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.npy", "b.npy"]
+
+
 def test_large_arrays_are_not_read_into_memory(tmp_path: Path) -> None:
     storage.write_array(tmp_path / "a.npy", np.zeros(1000))
     assert isinstance(storage.read_array(tmp_path / "a.npy"), np.memmap)

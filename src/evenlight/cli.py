@@ -39,11 +39,20 @@ Cores = Annotated[int, typer.Option(min=1, max=256)]
 
 
 @app.command(rich_help_panel=_WORKFLOW)
-def scan(*, folder: PathOption, shard: str = "0000", shards: int = 1, table: PathOption) -> None:
-    """Read, check and hash the files of one shard of a raw folder."""
+def scan(
+    *,
+    folder: PathOption,
+    shard: str = "0000",
+    shards: int = 1,
+    region: Json = '{"method": "none"}',
+    standardize: Json = "{}",
+    table: PathOption,
+    array: PathOption,
+) -> None:
+    """Read, check, hash and standardize the files of one shard of a raw folder."""
     from evenlight.stages import scan as stage
 
-    stage.scan(folder, shard, shards, table)
+    stage.scan(folder, shard, shards, region, standardize, table, array)
 
 
 @app.command(rich_help_panel=_WORKFLOW)
@@ -51,26 +60,57 @@ def gather(
     shard: list[Path],
     *,
     folder: PathOption,
-    dataset: Json,
-    split: Json,
-    ignored: int = 0,
-    max_quarantine: float = 1.0,
-    manifest: PathOption,
-    classes: PathOption,
-    summary: PathOption,
+    settings: Json,
+    junk: int = 0,
+    record: PathOption,
+    images: PathOption,
+    page: PathOption,
+    target: PathOption,
 ) -> None:
-    """Join scanned shards and metadata.csv into the manifest: labels, splits, groups, counts."""
+    """Join scanned shards and metadata.csv into the manifest: labels, copies, splits, groups, counts."""
     from evenlight.stages import gather as stage
 
-    stage.gather(shard, folder, dataset, split, ignored, max_quarantine, manifest, classes, summary)
+    stage.gather(shard, folder, settings, junk, record, images, page, target)
 
 
 @app.command(rich_help_panel=_WORKFLOW)
-def standardize(*, folder: PathOption, shard: PathOption, options: Json, array: PathOption) -> None:
-    """Bring the usable images of one shard to one size and colour space."""
-    from evenlight.stages import standardize as stage
+def subtract_background(framed: Path, *, manifest: PathOption, region: Json, target: PathOption) -> None:
+    """Fill what never changes in front of each fixed camera (region method `background`)."""
+    from evenlight.stages import subtract_background as stage
 
-    stage.standardize(folder, shard, options, array)
+    stage.subtract_background(framed, manifest, region, target)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def region_sheet(
+    *,
+    folder: PathOption,
+    manifest: PathOption,
+    images: PathOption,
+    framed: Path = Path(),
+    settings: Json,
+    picture: PathOption,
+) -> None:
+    """Draw some images before and after the area of interest was cut out."""
+    from evenlight.stages import region_sheet as stage
+
+    stage.region_sheet(folder, manifest, images, framed, settings, picture)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def audit(
+    dataset: str,
+    *,
+    manifest_folder: PathOption,
+    images: PathOption,
+    features: PathOption,
+    settings: Json,
+    folder: PathOption,
+) -> None:
+    """Look for flaws of the data before anything is trained on it: findings and their evidence."""
+    from evenlight.stages import audit as stage
+
+    stage.audit(dataset, manifest_folder, images, features, settings, folder)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

@@ -22,7 +22,6 @@ Begin = Callable[[int], None]
 Work = Callable[[Sequence[int], Begin], list[bytes]]
 
 _IDLE = -1
-_BATCH = 64
 _GROWTH = 2 * 2**30
 
 
@@ -41,13 +40,14 @@ class _Died(Exception):  # noqa: N818 (an event, not a failure of ours)
     overdue: bool
 
 
-def isolated(work: Work, count: int, seconds: float = 30.0) -> Iterator[bytes | Lost]:
+def isolated(work: Work, count: int, batch: int = 64, seconds: float = 30.0) -> Iterator[bytes | Lost]:
     """Yield the result of each of `count` items in order, or what became of it.
 
     Args:
         work: called in the worker with some item numbers and a function to call with each before it is touched;
             returns their results in order.
         count: items are numbered from 0.
+        batch: items given to the worker at a time; their results are in memory together.
         seconds: wall clock for one item, twice as many when it is tried again.
 
     Raises:
@@ -55,10 +55,10 @@ def isolated(work: Work, count: int, seconds: float = 30.0) -> Iterator[bytes | 
     """
     worker = _Worker(work)
     try:
-        for start in range(0, count, _BATCH):
-            batch = range(start, min(start + _BATCH, count))
-            results = _finish(worker, list(batch), seconds)
-            yield from (results[item] for item in batch)
+        for start in range(0, count, batch):
+            items = range(start, min(start + batch, count))
+            results = _finish(worker, list(items), seconds)
+            yield from (results[item] for item in items)
     finally:
         worker.stop()
 

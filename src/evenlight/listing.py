@@ -18,8 +18,9 @@ FILES_PER_SHARD = 2500
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-_JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitattributes", ".gitkeep"}
-_JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", ".git", ".dvc"}
+_JUNK_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_JUNK_STARTS = ("._", ".git")
+_JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", ".dvc"}
 _JUNK_SUFFIXES = (".crdownload", ".part", ".tmp")
 # at the top of a data set people keep its papers beside the class folders
 _PAPERS = re.compile(
@@ -38,11 +39,11 @@ class File:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a raw folder in path order, and how many junk files were passed over."""
+    """The files of a raw folder in path order, and how many more are junk by their names."""
 
     folder: Path
     files: tuple[File, ...]
-    ignored: int
+    junk: int
 
     @cached_property
     def shard_count(self) -> int:
@@ -85,16 +86,16 @@ def list_folder(folder: Path) -> Listing:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder. {advice}.")
     found: list[File] = []
-    ignored = 0
+    junk = 0
     for entry, path in _walk(str(folder)):
         if _is_junk(path):
-            ignored += 1
+            junk += 1
             continue
         found.append(_file(entry, path))
     if not found:
         raise UserError(f"{folder}: no images. {advice}.")
     found.sort(key=lambda file: os.fsencode(file.path))
-    return Listing(folder, tuple(found), ignored)
+    return Listing(folder, tuple(found), junk)
 
 
 def _file(entry: os.DirEntry, path: str) -> File:
@@ -130,9 +131,9 @@ def _is_junk(path: str) -> bool:
     *folders, name = path.split("/")
     if not folders and _PAPERS.fullmatch(name):
         return True
-    if name in _JUNK_NAMES or name.startswith("._") or name.endswith(_JUNK_SUFFIXES):
+    if name in _JUNK_NAMES or name.startswith(_JUNK_STARTS) or name.endswith(_JUNK_SUFFIXES):
         return True
-    return not _JUNK_FOLDERS.isdisjoint(folders)
+    return any(part in _JUNK_FOLDERS or part.startswith(".git") for part in folders)
 
 
 def path_to_text(path: str) -> str:

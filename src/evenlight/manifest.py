@@ -1,25 +1,37 @@
-"""Scanned files -> manifest: labels, splits and groups for one row per file, and counts that add up."""
+"""Scanned files -> manifest: labels, copies, splits and groups for one row per file, and counts that add up."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evenlight.audit.duplicates import components, exact_keys, near_pairs
 from evenlight.errors import UserError
+from evenlight.labelling import AUTO, UNKNOWN, Labelling, read_labels, source_column
 from evenlight.metadata import Metadata
-from evenlight.splits import SPLITS, complete_split, make_split
+from evenlight.perceptual import phash_text
+from evenlight.split_record import SplitRecord
+from evenlight.splits import SPLITS, complete_split, kept_together, make_split
 
-_SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-_UNKNOWN = "unknown"
+# Copies that were saved in another format decode to the same pixels, but are reduced in another way: their hashes
+# differ by a few bits at most.
+_COPY_RADIUS = 8
+
+PixelHashes = Callable[[list[tuple[str, str]]], Sequence[str | None]]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What `gather` makes: the contents of manifest.parquet, classes.json, summary.json, pairs.parquet
+    (docs/output.md) and the splits to record."""
+
+    manifest: pd.DataFrame
+    classes: list[str]
+    summary: dict[str, Any]
+    pairs: pd.DataFrame
+    record: SplitRecord
 
 
 def gather(
@@ -27,8 +39,11 @@ def gather(
     metadata: Metadata | None,
     dataset: Mapping[str, Any],
     split: Mapping[str, Any],
-    ignored: int,
-) -> tuple[pd.DataFrame, list[str], dict[str, Any]]:
+    near_duplicates: Mapping[str, Any],
+    junk: int,
+    record: SplitRecord,
+    pixel_hashes: PixelHashes,
+) -> Gathered:
     """Join scanned shards and metadata into the manifest.
 
     Args:
@@ -36,214 +51,237 @@ def gather(
         metadata: the data set's metadata.csv, or None.
         dataset: `name`, `source`, `groups` and `layout` as in params.yaml.
         split: fractions and seed as in params.yaml.
-        ignored: number of junk files passed over.
-
-    Returns:
-        The manifest, the class names in label order, the summary (docs/output.md).
+        near_duplicates: `radius` and `minimum_entropy` as in params.yaml.
+        junk: number of files passed over by their names.
+        record: splits drawn earlier.
+        pixel_hashes: full pixel hashes of (path, content hash), None for a file that has changed since.
 
     Raises:
-        UserError: fewer than two classes, a split without image, or a setting that names a missing column.
+        UserError: no usable image, one class, a split without image, or a setting that names a missing column.
     """
-    # object arrays keep labels such as NA or 007 exactly as they are
-    table = scanned.iloc[np.argsort(scanned["path"].to_numpy(dtype=object), kind="stable")].reset_index(
-        drop=True
+    order = np.argsort(scanned["path"].to_numpy(dtype=object), kind="stable")
+    table = scanned.iloc[order].reset_index(drop=True)
+    said = read_labels(table["path"].tolist(), _usable(table), metadata, dataset)
+    _quarantine(table, _usable(table) & (said.labels == ""), "no_label")
+    pairs = _pairs(table, near_duplicates)
+    _complete_pixel_hashes(table, pairs, pixel_hashes)
+    keys = exact_keys(table["content_hash"].to_numpy(object), table["pixel_hash"].to_numpy(object))
+    _quarantine(table, _in_conflict(keys, said.labels, _usable(table)), "label_conflict")
+    classes = sorted(set(said.labels[_usable(table)]))
+    _check_classes(dataset["name"], classes, table)
+    _add_labels(table, said, classes)
+    pairs = _with_copies(pairs[_usable(table)[pairs["a"]] & _usable(table)[pairs["b"]]], table, keys)
+    _add_components(table, pairs)
+    together = _together(table, keys, dataset)
+    origin, split_notes = _add_splits(table, said.given, together, split, record)
+    _add_leaks(table, pairs, keys, origin)
+    notes = [*said.notes, *_class_notes(table, said.labels, classes), *split_notes]
+    summary = _summary(table, classes, dataset, origin, junk, notes)
+    used = table[_usable(table)]
+    record = record.extended(used["path"], used["content_hash"], used["split"])
+    paths = table["path"].to_numpy(object)
+    pairs = pairs.assign(
+        a=pd.Series(paths[pairs["a"]], dtype="str"), b=pd.Series(paths[pairs["b"]], dtype="str")
     )
-    paths = table["path"].tolist()
-    notes: list[str] = []
-    if metadata is not None:
-        notes += metadata.check(paths)
-    readable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
-    folders = [path.split("/")[:-1] for path in paths]
-    layout = dataset["layout"]
-    if layout == "auto":
-        layout, layout_notes = _guess_layout([folders[i] for i in np.flatnonzero(readable)])
-        notes += layout_notes
-    labels, given = _labels_and_splits(paths, folders, metadata, layout)
-    unlabelled = readable & (labels == "")
-    table.loc[unlabelled, ["verdict", "reason", "row"]] = ["quarantined", "no_label", -1]
-    usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
-    classes = sorted(set(labels[usable]))
-    _check_classes(dataset["name"], classes, labels, table)
-    notes += _class_notes(classes, labels, usable)
+    return Gathered(table.drop(columns="phashes"), classes, summary, pairs, record)
+
+
+def _usable(table: pd.DataFrame) -> np.ndarray:
+    return (table["verdict"] != "quarantined").to_numpy(dtype=bool)
+
+
+def _quarantine(table: pd.DataFrame, rows: np.ndarray, reason: str) -> None:
+    table.loc[rows, ["verdict", "reason"]] = ["quarantined", reason]
+
+
+def _pairs(table: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Near-duplicates among usable images: rows of the table `a` < `b`, `distance`, `variant`."""
+    usable = np.flatnonzero(_usable(table))
+    hashes = np.frombuffer(b"".join(table["phashes"].iloc[usable]), np.uint8).reshape(len(usable), 8, 32)
+    table["phash"] = pd.Series("", index=table.index, dtype="str")
+    table.loc[usable, "phash"] = [phash_text(variants[0]) for variants in hashes]
+    eligible = table["property_entropy"].to_numpy()[usable] >= settings["minimum_entropy"]
+    found = near_pairs(hashes, settings["radius"], eligible)
+    return pd.DataFrame(
+        {"a": usable[found.a], "b": usable[found.b], "distance": found.distance, "variant": found.variant}
+    )
+
+
+def _complete_pixel_hashes(table: pd.DataFrame, pairs: pd.DataFrame, pixel_hashes: PixelHashes) -> None:
+    """Decode in full what the scan decoded at a reduced size, where it may be a copy of another image.
+
+    A file that has changed since it was scanned is quarantined.
+    """
+    turned = (table["exif_orientation"] >= 5).to_numpy()
+    height, width = table["height"].to_numpy(), table["width"].to_numpy()
+    sizes = np.where(turned, width, height) * 2**32 + np.where(turned, height, width)
+    contents = table["content_hash"].to_numpy(object)
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    close = (pairs["distance"] <= _COPY_RADIUS).to_numpy() & (pairs["variant"] == 0).to_numpy()
+    close &= (sizes[a] == sizes[b]) & (contents[a] != contents[b])
+    alike = np.zeros(len(table), dtype=bool)
+    alike[a[close]] = alike[b[close]] = True
+    # images with little information take no part in the search: there, equal hashes must do
+    flat = table.assign(size=sizes)[_usable(table)].groupby(["size", "phash"])["content_hash"]
+    alike[flat.transform("nunique").loc[lambda count: count > 1].index] = True
+    unknown = np.flatnonzero(alike & _usable(table) & (table["pixel_hash"] == "").to_numpy())
+    found = pixel_hashes([(str(table.at[row, "path"]), str(contents[row])) for row in unknown])
+    for row, pixels in zip(unknown, found, strict=True):
+        if pixels is None:
+            table.loc[row, ["verdict", "reason"]] = ["quarantined", "changed_since_manifest"]
+        else:
+            table.at[row, "pixel_hash"] = pixels
+
+
+def _in_conflict(keys: np.ndarray, labels: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Usable images of which there is a copy under another label: bool (N,)."""
+    frame = pd.DataFrame({"key": keys, "label": labels})[usable]
+    counts = frame.groupby("key")["label"].transform("nunique")
+    conflict = np.zeros(len(keys), dtype=bool)
+    conflict[counts.index[counts > 1]] = True
+    return conflict
+
+
+def _with_copies(pairs: pd.DataFrame, table: pd.DataFrame, keys: np.ndarray) -> pd.DataFrame:
+    """Pairs with their `kind`: "bytes", "pixels" or "near"; copies that were not found as near pairs are added.
+
+    Of a set of copies, every one is paired with the first.
+    """
+    usable = np.flatnonzero(_usable(table))
+    first = pd.Series(usable).groupby(keys[usable]).transform("first").to_numpy()
+    added = pd.DataFrame({"a": first, "b": usable, "distance": 0, "variant": 0})[first != usable]
+    pairs = pd.concat([pairs, added.astype(pairs.dtypes)]).drop_duplicates(["a", "b"])
+    pairs = pairs.sort_values(["a", "b"], kind="stable").reset_index(drop=True)
+    contents = table["content_hash"].to_numpy(object)
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    kinds = np.where(contents[a] == contents[b], "bytes", np.where(keys[a] == keys[b], "pixels", "near"))
+    return pairs.assign(kind=pd.Series(kinds, dtype="str"))[["a", "b", "kind", "distance", "variant"]]
+
+
+def _add_components(table: pd.DataFrame, pairs: pd.DataFrame) -> None:
+    """Column `component`: near-duplicates, chained; numbered in path order, -1 for quarantined files."""
+    usable = np.flatnonzero(_usable(table))
+    places = np.full(len(table), -1)
+    places[usable] = np.arange(len(usable))
+    numbers = np.full(len(table), -1, dtype=np.int32)
+    numbers[usable] = components(len(usable), places[pairs["a"]], places[pairs["b"]])
+    table["component"] = numbers
+
+
+def _add_labels(table: pd.DataFrame, said: Labelling, classes: Sequence[str]) -> None:
     codes = {name: code for code, name in enumerate(classes)}
-    table["label"] = pd.Series(labels, dtype="str")
-    table["label_index"] = np.array([codes.get(label, -1) for label in labels], dtype=np.int32)
-    source = _source(table, metadata, dataset["source"])
-    table["source"] = pd.Series(source, dtype="str")
-    for name in dataset["groups"]:
-        table[f"group_{name}"] = pd.Series(_column(metadata, paths, name, _UNKNOWN, "groups"), dtype="str")
-    splits, origin, split_notes = _split(table, given, usable, split)
-    table["split"] = pd.Series(splits, dtype="str")
-    notes += split_notes
-    return table, classes, _summary(table, classes, dataset, origin, ignored, notes)
+    table["label"] = pd.Series(said.labels, dtype="str")
+    table["label_index"] = np.array([codes.get(label, -1) for label in said.labels], dtype=np.int32)
+    table["source"] = pd.Series(said.source, dtype="str")
+    for name, values in said.groups.items():
+        table[f"group_{name}"] = pd.Series(values, dtype="str")
 
 
-def _check_classes(name: str, classes: list[str], labels: np.ndarray, table: pd.DataFrame) -> None:
-    usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
-    if not usable.any():
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in _count(table["reason"]).items())
+def _check_classes(name: str, classes: list[str], table: pd.DataFrame) -> None:
+    used = int(_usable(table).sum())
+    if not used:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in count_values(table["reason"]).items())
         raise UserError(
             f"{name}: none of its {len(table):,} files is a usable labelled image ({reasons}); every image needs a"
             " class folder or a label in metadata.csv"
         )
     if len(classes) < 2:
         raise UserError(
-            f"{name}: all {int(usable.sum()):,} usable images are of one class, {classes[0]!r};"
+            f"{name}: all {used:,} usable images are of one class, {classes[0]!r};"
             f" classifying needs at least two class folders with images"
         )
 
 
-def _class_notes(classes: list[str], labels: np.ndarray, usable: np.ndarray) -> list[str]:
+def _class_notes(table: pd.DataFrame, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
     notes = []
+    counts = table[_usable(table)].groupby("label").size()
     for name in classes:
-        count = int((usable & (labels == name)).sum())
-        if count < 3:
-            images = "image" if count == 1 else "images"
+        if counts[name] < 3:
+            images = "image" if counts[name] == 1 else "images"
             notes.append(
-                f"Class {name!r} has {count} {images}: too few to be in training, validation and test."
+                f"Class {name!r} has {counts[name]} {images}: too few to be in training, validation and test."
             )
     for name in sorted(set(labels) - set(classes) - {""}):
         notes.append(f"Class {name!r} has no usable image and was left out.")
     return notes
 
 
-def _guess_layout(folders: list[list[str]]) -> tuple[str, list[str]]:
-    """What the folders of the readable images mean, and a note where that is not plain."""
-    tops = sorted({parts[0] for parts in folders if parts})
-    if not tops or any(top.lower() not in _SPLIT_FOLDERS for top in tops):
-        return "class", []
-    if all(len(parts) >= 2 for parts in folders if parts):
-        return "split/class", []
-    return "class", [
-        f"The folders {', '.join(map(repr, tops))} are taken as classes, because images lie directly in them; if they"
-        " are splits, set `layout: split/class` for this data set in params.yaml."
-    ]
+def kept_together_by(dataset: Mapping[str, Any]) -> str:
+    """What no split tears apart: "source" (a metadata column), "component" (near-duplicates) or "copies"."""
+    if source_column(dataset) is not None:
+        return "source"
+    return "component" if dataset["source"] == AUTO else "copies"
 
 
-def _labels_and_splits(
-    paths: list[str], folders: list[list[str]], metadata: Metadata | None, layout: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Label and given split of every path ("" where there is none): metadata.csv first, then the folders."""
-    class_depth = 1 if layout == "split/class" else 0
-    labels = np.array(
-        [parts[class_depth] if len(parts) > class_depth else "" for parts in folders], dtype=object
-    )
-    given = np.full(len(paths), "", dtype=object)
-    if class_depth:
-        given = np.array(
-            [_SPLIT_FOLDERS.get(parts[0].lower(), "") if parts else "" for parts in folders], object
-        )
-    if metadata is not None:
-        labels = _override(labels, metadata.column(paths, "label"))
-        names = metadata.column(paths, "split")
-        if names is not None:
-            unknown = sorted({name for name in names if name and name.lower() not in _SPLIT_FOLDERS})
-            if unknown:
-                raise UserError(
-                    f"{metadata.file}: column 'split' holds {unknown[0]!r}; use train, validation or test"
-                )
-            given = _override(
-                given, np.array([_SPLIT_FOLDERS.get(name.lower(), "") for name in names], object)
-            )
-    return labels, given
+def _together(table: pd.DataFrame, keys: np.ndarray, dataset: Mapping[str, Any]) -> np.ndarray:
+    """Of every usable image the key of what must stay in one split, str (M,); copies always stay together."""
+    used = table[_usable(table)]
+    contents = used["content_hash"].to_numpy(object)
+    copies, by = keys[_usable(table)], kept_together_by(dataset)
+    if by == "source":
+        source = used["source"].to_numpy(object)
+        return kept_together(np.where(source == "", contents, source), copies)
+    alike = (copies, used["component"].to_numpy()) if by == "component" else (copies,)
+    return kept_together(contents, *alike)
 
 
-def _override(values: np.ndarray, other: np.ndarray | None) -> np.ndarray:
-    return values if other is None else np.where(other != "", other, values)
-
-
-def _column(metadata: Metadata | None, paths: list[str], name: str, default: str, setting: str) -> np.ndarray:
-    values = None if metadata is None else metadata.column(paths, name)
-    if values is None:
-        where = "there is no metadata.csv" if metadata is None else f"{metadata.file} has no such column"
-        raise UserError(f"params.yaml: {setting} names the column {name!r}, but {where}")
-    return np.where(values == "", default, values)
-
-
-def _source(table: pd.DataFrame, metadata: Metadata | None, column: str | None) -> np.ndarray:
-    if column is None:
-        return np.full(len(table), "", dtype=object)
-    return _column(metadata, table["path"].tolist(), column, "", "source")
-
-
-def _split(
-    table: pd.DataFrame, given: np.ndarray, usable: np.ndarray, settings: Mapping[str, Any]
-) -> tuple[np.ndarray, str, list[str]]:
-    """The split of every row, whether it was given or made, and what is worth knowing about it."""
-    rows = table[usable]
-    source, pixels = rows["source"].to_numpy(dtype=object), rows["pixel_hash"].to_numpy(dtype=object)
-    keys = _join_keys(source, pixels)
-    labels = rows["label_index"].to_numpy()
+def _add_splits(
+    table: pd.DataFrame,
+    given: np.ndarray,
+    together: np.ndarray,
+    settings: Mapping[str, Any],
+    record: SplitRecord,
+) -> tuple[str, list[str]]:
+    """Column `split`; returns whether it was given or made, and what is worth knowing about it."""
+    usable = _usable(table)
+    used = table[usable]
+    labels = used["label_index"].to_numpy()
     fractions = {name: settings[name] for name in SPLITS}
+    known = record.known(used["path"].tolist(), used["content_hash"].tolist())
     notes = []
-    given_here = given[usable]
-    if (given_here != "").any():
-        homeless = int((given_here == "").sum())
+    given = given[usable]
+    if (given != "").any():
+        homeless = int((given == "").sum())
         if homeless:
             notes.append(
                 f"{homeless:,} images have no split in a data set that gives splits; they went to training."
             )
-        given_here = np.where(given_here == "", "train", given_here)
-        chosen, origin = complete_split(given_here, labels, keys, fractions, settings["seed"]), "given"
-        for name in (name for name in SPLITS[1:] if name not in set(given_here)):
+        given = np.where(given == "", "train", given)
+        chosen, origin = complete_split(given, labels, together, fractions, settings["seed"], known), "given"
+        for name in (name for name in SPLITS[1:] if name not in set(given)):
             notes.append(
                 f"The given split has no {name} images: {(chosen == name).sum():,} were taken from training."
             )
     else:
-        chosen, origin = make_split(labels, keys, fractions, settings["seed"]), "made"
+        chosen, origin = make_split(labels, together, fractions, settings["seed"], known), "made"
     # without validation images no model could be chosen fairly
     for name in SPLITS:
         if not (chosen == name).any():
             raise UserError(f"the {origin} split leaves no {name} image; add images, or change the split")
-    notes += _leak_notes(chosen, pixels, source)
     splits = np.full(len(table), "", dtype=object)
     splits[usable] = chosen
-    return splits, origin, notes
+    table["split"] = pd.Series(splits, dtype="str")
+    return origin, notes
 
 
-def _join_keys(source: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """One key per set of images that must stay together: same source or same pixels, transitively."""
-    import scipy.sparse
-
-    own = np.where(source == "", pixels, source)
-    if (own == pixels).all():
-        return own
-    _, a = np.unique(own, return_inverse=True)
-    _, b = np.unique(pixels, return_inverse=True)
-    nodes = int(a.max()) + int(b.max()) + 2
-    edges = scipy.sparse.coo_matrix((np.ones(len(a)), (a, b + int(a.max()) + 1)), shape=(nodes, nodes))
-    _, component = scipy.sparse.csgraph.connected_components(edges, directed=False)
-    # a component is named after its first source in sorted order, so that names do not depend on numbering
-    names: dict[int, str] = {}
-    for number, name in sorted(zip(component[a], own, strict=True), key=lambda pair: pair[1]):
-        names.setdefault(int(number), name)
-    return np.array([names[int(value)] for value in component[a]], dtype=object)
+def _add_leaks(table: pd.DataFrame, pairs: pd.DataFrame, keys: np.ndarray, origin: str) -> None:
+    """Column `leak`: why a test image is not new to the models, the gravest of copy, near and source."""
+    splits = table["split"].to_numpy(object)
+    test, rest = splits == "test", (splits == "train") | (splits == "validation")
+    source = table["source"].to_numpy(object)
+    copy = test & np.isin(keys, keys[rest])
+    near = np.zeros(len(table), dtype=bool)
+    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+    near[a[test[a] & rest[b]]] = True
+    near[b[test[b] & rest[a]]] = True
+    shared = test & (source != "") & np.isin(source.astype(str), source[rest].astype(str))
+    leak = np.select([copy, near, shared], ["copy", "near", "source"], "")
+    table["leak"] = pd.Series(leak, dtype="str")
+    if origin == "given":  # a split of our own can't have it: copies stay together
+        table.loc[copy, "reason"] = "split_leak"
 
 
-def _leak_notes(splits: np.ndarray, pixels: np.ndarray, source: np.ndarray) -> list[str]:
-    notes = []
-    test, rest = splits == "test", splits != "test"
-    copies = int(np.isin(pixels[test].astype(str), pixels[rest].astype(str)).sum())
-    if copies:
-        images = (
-            "test image is a pixel-identical copy"
-            if copies == 1
-            else "test images are pixel-identical copies"
-        )
-        notes.append(
-            f"{copies:,} {images} of a training or validation image: the test score is a little too good."
-        )
-    shared = sorted(set(source[test]) & set(source[rest]) - {""})
-    if shared:
-        count = int(np.isin(source[test].astype(str), shared).sum())
-        notes.append(
-            f"{count:,} of {int(test.sum()):,} test images come from a source that is also in training"
-            f" ({len(shared)} sources): the test score says little about new sources."
-        )
-    return notes
-
-
-def _count(values: Iterable[Any], splits: Iterable[str] | None = None) -> dict[str, Any]:
+def count_values(values: Iterable[Any], splits: Iterable[str] | None = None) -> dict[str, Any]:
     """Counts by value, or by value and split."""
     if splits is None:
         names, counts = np.unique(np.array(list(values), dtype=str), return_counts=True)
@@ -260,29 +298,38 @@ def _summary(
     classes: list[str],
     dataset: Mapping[str, Any],
     origin: str,
-    ignored: int,
+    junk: int,
     notes: list[str],
 ) -> dict[str, Any]:
-    used = table[table["verdict"] != "quarantined"]
-    bad = table[table["verdict"] == "quarantined"]
+    used, bad = table[_usable(table)], table[~_usable(table)]
     attributes = {name: f"group_{name}" for name in dataset["groups"]}
-    if dataset["source"] is not None:
-        attributes[dataset["source"]] = "source"
-    unknown = [f"Group {name!r}: {n:,} images have no value, shown as 'unknown'."
-               for name in dataset["groups"] if (n := int((used[f"group_{name}"] == _UNKNOWN).sum()))]  # fmt: skip
+    source = source_column(dataset)
+    if source is not None:
+        attributes[source] = "source"
+    unknown = [
+        f"Group {name!r}: {n:,} images have no value, shown as 'unknown'."
+        for name in dataset["groups"]
+        if (n := int((used[f"group_{name}"] == UNKNOWN).sum()))
+    ]
     return {
         "dataset": dataset["name"],
-        "found": len(table),
+        "found": len(table) + junk,
         "used": len(used),
         "quarantined": len(bad),
-        "ignored": ignored,
-        "reasons": _count(bad["reason"]),
-        "warnings": _count(word for words in used["warnings"] for word in words.split()),
-        "classes": {name: _count(rows["label"], rows["split"])[name] for name, rows in used.groupby("label")},
-        "splits": _count(used["split"]),
+        "junk": junk,
+        "repaired": int((used["verdict"] == "repaired").sum()),
+        "reasons": count_values(bad["reason"]),
+        "warnings": count_values(word for words in used["warnings"] for word in words.split()),
+        "classes": {
+            name: count_values(rows["label"], rows["split"])[name] for name, rows in used.groupby("label")
+        },
+        "splits": count_values(used["split"]),
         "split_origin": origin,
-        "source": dataset["source"],
-        "groups": {name: _count(used[column], used["split"]) for name, column in attributes.items()},
+        "kept_together": kept_together_by(dataset),
+        "components": int(used["component"].nunique()),
+        "leaks": count_values(leak for leak in used["leak"] if leak),
+        "source": source,
+        "groups": {name: count_values(used[column], used["split"]) for name, column in attributes.items()},
         "notes": notes + unknown,
     }
 

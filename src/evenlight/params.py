@@ -8,17 +8,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal, Union
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
+from evenlight import regions
+from evenlight.audit.data import Common
+from evenlight.audit.registry import check_module, check_names
 from evenlight.errors import UserError, did_you_mean
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import KINDS
 from evenlight.models.training import CnnOptions
 from evenlight.params_checks import cross_checks
 from evenlight.settings import Settings
+from evenlight.standardize import Standardize
 
 _MAX_BYTES, _MAX_VALUES = 2**20, 10_000
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -38,7 +43,10 @@ class Dataset(Settings):
         description="what folders mean; auto: split/class when the top folders are named train, test, ...",
     )
     source: str | None = Field(
-        None, min_length=1, description="metadata column of what must stay in one split: camera, patient"
+        "auto",
+        min_length=1,
+        description="metadata column of what must stay in one split (camera, patient); auto: near-duplicates stay"
+        " together; null: only exact copies do",
     )
     groups: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="metadata columns to break results down by"
@@ -61,18 +69,6 @@ class Split(Settings):
         return self
 
 
-class Standardize(Settings):
-    """The one shape and colour space that features and networks see."""
-
-    size: Annotated[list[Annotated[int, Field(ge=8, le=2048)]], Field(min_length=2, max_length=2)] = Field(
-        [64, 64], description="height and width in pixels"
-    )
-    fit: Literal["stretch", "pad", "crop"] = Field("stretch", description="what happens to other proportions")
-    color: Literal["rgb", "hsv", "lab", "gray"] = Field(
-        "rgb", description="colour space of the stored arrays"
-    )
-
-
 class Evaluate(Settings):
     """Numbers and intervals."""
 
@@ -80,9 +76,22 @@ class Evaluate(Settings):
     bootstrap: int = Field(
         2000, ge=100, le=100_000, description="resamples for scores that are not proportions"
     )
-    minimum_group: int = Field(30, ge=1, description="smaller groups are shown but not judged")
     gallery: int = Field(24, ge=0, le=200, description="most misclassified images shown per model")
     seed: int = Field(0, ge=0)
+
+
+class NearDuplicates(Settings):
+    """When two images count as the same picture, edited."""
+
+    radius: int = Field(
+        32,
+        ge=0,
+        le=64,
+        description="differing bits of the 256-bit perceptual hash; larger finds more, and false ones",
+    )
+    minimum_entropy: float = Field(
+        3.0, ge=0, le=8, description="bits; images with less grey information are all alike and not compared"
+    )
 
 
 class Embed(Settings):
@@ -106,7 +115,7 @@ class Tracking(Settings):
     required: bool = Field(False, description="true: a run fails when the tracking server is away")
 
 
-class _FeaturesBase(Settings):
+class _ByName(Settings):
     @model_validator(mode="before")
     @classmethod
     def _empty_options(cls, value: Any) -> Any:
@@ -116,15 +125,32 @@ class _FeaturesBase(Settings):
         return value
 
 
-def _features_model() -> type[BaseModel]:
+def _by_name(title: str, modules: Mapping[str, ModuleType]) -> type[BaseModel]:
+    """A model with the options of each module under its name; None for those that are not asked for."""
     fields: dict[str, Any] = {
-        name: (
-            family(name).Options | None,
-            Field(None, description=(family(name).__doc__ or name).splitlines()[0]),
-        )
-        for name in family_names()
+        name: (module.Options | None, Field(None, description=(module.__doc__ or name).splitlines()[0]))
+        for name, module in modules.items()
     }
-    return create_model("Features", __base__=_FeaturesBase, **fields)
+    return create_model(title, __base__=_ByName, **fields)
+
+
+def _features_model() -> type[BaseModel]:
+    return _by_name("Features", {name: family(name) for name in family_names()})
+
+
+def _audit_model() -> type[BaseModel]:
+    checks = _by_name("Checks", {name: check_module(name) for name in check_names()})
+    every = {name: {} for name in check_names()}
+    return create_model(
+        "Audit",
+        __base__=Common,
+        __doc__="What the audit looks for, and from where on it speaks up.",
+        near_duplicates=(NearDuplicates, NearDuplicates()),
+        checks=(
+            checks,
+            Field(default_factory=lambda: checks(**every), description="checks and their options"),
+        ),
+    )
 
 
 def _params_model() -> type[BaseModel]:
@@ -138,9 +164,11 @@ def _params_model() -> type[BaseModel]:
         datasets=(dict[Name, Dataset], Field({}, description="only what differs from the defaults")),
         seed=(int, Field(0, ge=0, description="of training")),
         split=(Split, Split()),
+        region=(regions.Region, Field(regions.Nothing(), description="the area of interest")),
         standardize=(Standardize, Standardize()),
         features=(_features_model(), Field(description="feature families and their options")),
         models=(dict[Name, model], Field(min_length=1, description="as many as you like, several of a kind")),
+        audit=(_audit_model(), Field(default_factory=_audit_model(), description="checks of the data")),
         evaluate=(Evaluate, Evaluate()),
         embed=(Embed | None, Field(None, description="absent: no pictures of the feature space")),
         max_quarantine=(float, Field(1.0, ge=0, le=1, description="largest share of quarantined files")),
@@ -174,7 +202,8 @@ def check(file: Path | str, config: Mapping[str, Any] | None = None) -> dict[str
     problems: list[tuple[int, str]] = []
     try:
         params = model.model_validate(merged).model_dump(mode="json")
-        params["features"] = {name: given for name, given in params["features"].items() if given is not None}
+        for owner, key in ((params, "features"), (params["audit"], "checks")):
+            owner[key] = {name: given for name, given in owner[key].items() if given is not None}
     except ValidationError as error:
         problems = [_problem(model, item, where) for item in error.errors()]
         params = None

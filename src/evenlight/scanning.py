@@ -1,54 +1,158 @@
-"""Raw files -> one row each with a verdict, and never a file dropped in silence."""
+"""Raw files -> one row and one standardized image each, in one pass, and never a file dropped in silence.
 
+A file is opened once: guarded read, hash, decode, perceptual hash, properties, standardized pixels. All of it happens
+in a worker process that may die (isolation.py).
+"""
+
+import errno
 import hashlib
+import io
+import json
 import os
 import stat
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evenlight.decode import Quarantine, decode
+from evenlight import perceptual, properties, regions
+from evenlight.decode import DecodedImage, decode, glimpse
 from evenlight.errors import UserError
+from evenlight.isolation import Begin, Lost, Work, isolated
 from evenlight.listing import File, path_to_text
 from evenlight.progress import progress
+from evenlight.reasons import Quarantine
+from evenlight.standardize import Standardize, resize, standardize
 
 MAX_FILE_BYTES = 64 * 2**20
+# hashes and properties are those of the picture at this length of its longer side
+_ANALYSIS_SIDE = 256
+_BATCH_BYTES = 2**25
 
 _TEXTS = ("path", "verdict", "reason", "detail", "warnings", "content_hash", "pixel_hash", "format")
 _INTEGERS = {"row": "int32", "bytes": "int64"} | dict.fromkeys(
     ("width", "height", "channels", "bit_depth", "exif_orientation"), "int32"
 )
+_BLOBS = ("phashes", "glimpse")
+PROPERTY_COLUMNS = [f"property_{name}" for name in properties.NAMES]
+COLUMNS = [*_TEXTS, *_INTEGERS, *_BLOBS, *PROPERTY_COLUMNS]
 
 
-def scan_shard(folder: Path, files: Iterable[File]) -> pd.DataFrame:
-    """Read and decode every file of one shard; return its rows (columns: docs/output.md)."""
-    files = list(files)
-    rows = [_scan_file(folder, file) for file in progress(files, len(files), "scanned", "files")]
-    table = pd.DataFrame(rows, columns=[*_TEXTS, *_INTEGERS])
-    usable = (table["verdict"] != "quarantined").to_numpy(dtype=bool)
-    table["row"] = np.where(usable, np.cumsum(usable) - 1, -1)
+@dataclass
+class _Scanned:
+    """What became of one file: its facts, and for an image that can be decoded its pictures."""
+
+    facts: dict[str, Any]
+    small: np.ndarray | None = None  # RGB uint8, the longer side at most _ANALYSIS_SIDE
+    standardized: np.ndarray | None = None
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def packed(self) -> bytes:
+        """As bytes that need no pickle: a JSON header, then the blobs that it gives the lengths of."""
+        lengths = {name: len(blob) for name, blob in self.blobs.items()}
+        header = json.dumps([self.facts, lengths]).encode()
+        return struct.pack("<I", len(header)) + header + b"".join(self.blobs.values())
+
+
+def scan_shard(
+    folder: Path,
+    files: Sequence[File],
+    region: Any,
+    options: Standardize,
+    add_row: Callable[[bytes], None],
+) -> pd.DataFrame:
+    """Read, check, hash and standardize every file of one shard.
+
+    Args:
+        folder: the raw folder.
+        files: its files that belong to the shard, in path order.
+        region: the area of interest, one of the options in `evenlight.regions`.
+        options: the shape of standardized images.
+        add_row: takes the bytes of the next standardized image, uint8 (H, W, C) as `options` says.
+
+    Returns:
+        One row per file (columns: docs/output.md, shards).
+    """
+    images = 0
+    rows = []
+    row_bytes = options.size[0] * options.size[1] * 3
+    batch = max(1, min(64, _BATCH_BYTES // row_bytes))
+    results = isolated(_scanner(folder, files, region, options), len(files), batch)
+    for file, result in zip(files, progress(results, len(files), "scanned", "files"), strict=True):
+        facts, blobs = _unpacked(result)
+        row = _empty_row(file) | facts | {name: blobs.get(name, b"") for name in _BLOBS}
+        if "standardized" in blobs:
+            add_row(blobs["standardized"])
+            row |= {"row": images}
+            row |= zip(PROPERTY_COLUMNS, np.frombuffer(blobs["properties"], "<f4"), strict=True)
+            images += 1
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=COLUMNS)
     # without types, the columns of an empty shard would not fit those of the others
-    return table.astype(dict.fromkeys(_TEXTS, "str") | _INTEGERS)
+    return table.astype(dict.fromkeys(_TEXTS, "str") | _INTEGERS | dict.fromkeys(PROPERTY_COLUMNS, "float32"))
 
 
 def _empty_row(file: File) -> dict[str, Any]:
-    empty = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_INTEGERS, 0)
-    return empty | {"path": path_to_text(file.path), "bytes": file.size}
+    empty = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_INTEGERS, 0) | dict.fromkeys(PROPERTY_COLUMNS, np.nan)
+    return empty | {"path": path_to_text(file.path), "bytes": file.size, "row": -1}
 
 
-def _scan_file(folder: Path, file: File) -> dict[str, Any]:
-    row = _empty_row(file)
+def _unpacked(result: bytes | Lost) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Facts and blobs of a file, those of a quarantined one when it killed its worker."""
+    if isinstance(result, Lost):
+        return {"verdict": "quarantined", "reason": result.reason}, {}
+    (length,) = struct.unpack_from("<I", result)
+    facts, lengths = json.loads(result[4 : 4 + length])
+    blobs, position = {}, 4 + length
+    for name, size in lengths.items():
+        blobs[name] = result[position : position + size]
+        position += size
+    return facts, blobs
+
+
+def _scanner(folder: Path, files: Sequence[File], region: Any, options: Standardize) -> Work:
+    """What the worker does with some of the files."""
+
+    def work(items: Sequence[int], begin: Begin) -> list[bytes]:
+        scanned = []
+        for item in items:
+            begin(item)
+            scanned.append(_scan_file(folder, files[item], region, options))
+        seen = [file for file in scanned if file.small is not None]
+        pictures = [file.small for file in seen if file.small is not None]
+        # in one go: most of the time for a small image would be overhead
+        for file, phashes, measured in zip(
+            seen, perceptual.hash_variants(pictures), properties.measure(pictures), strict=True
+        ):
+            file.blobs |= {"phashes": phashes.tobytes(), "properties": measured.astype("<f4").tobytes()}
+        return [file.packed() for file in scanned]
+
+    return work
+
+
+def _scan_file(folder: Path, file: File, region: Any, options: Standardize) -> _Scanned:
+    facts: dict[str, Any] = {}
+    data = b""
     try:
         data = read_file(folder / file.path, folder)
-        row |= {"bytes": len(data), "content_hash": hashlib.sha256(data).hexdigest()}
-        image = decode(data, file.path)
+        facts |= {"bytes": len(data), "content_hash": hashlib.sha256(data).hexdigest()}
+        image = decode(data, file.path, analysis_size)
+        small = _small(image.pixels)
+        pixels = _pixels_for(image, data, region, options)
+        standardized = standardize(regions.apply(pixels, region).pixels, options)
     except Quarantine as problem:
-        return row | {"verdict": "quarantined", "reason": problem.reason, "detail": problem.detail}
-    return row | {
-        "verdict": "ok",
+        facts |= {"verdict": "quarantined", "reason": problem.reason, "detail": problem.detail}
+        return _Scanned(facts, blobs={"glimpse": _glimpse(data)})
+    except Exception as problem:  # a mistake of ours must not cost more than this file
+        detail = f"internal: {type(problem).__name__}: {problem}"[:200]
+        facts |= {"verdict": "quarantined", "reason": "decoder_crash", "detail": detail}
+        return _Scanned(facts)
+    facts |= {
+        "verdict": image.verdict,
         "warnings": " ".join(image.warnings),
         "pixel_hash": image.pixel_hash,
         "format": image.format,
@@ -58,6 +162,41 @@ def _scan_file(folder: Path, file: File) -> dict[str, Any]:
         "bit_depth": image.bit_depth,
         "exif_orientation": image.exif_orientation,
     }
+    return _Scanned(facts, small, blobs={"standardized": standardized.tobytes()})
+
+
+def analysis_size(height: int, width: int) -> tuple[int, int]:
+    """The smallest picture that hashes and properties are taken from."""
+    scale = min(1.0, _ANALYSIS_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    height, width = analysis_size(*pixels.shape[:2])
+    return resize(pixels, height, width)
+
+
+def _pixels_for(image: DecodedImage, data: bytes, region: Any, options: Standardize) -> np.ndarray:
+    """The pixels to standardize: those at hand where they are fine enough, else decoded again.
+
+    Hashes and properties come from one fixed size, so that the manifest does not hang on `standardize`.
+    """
+    needed = regions.needed_size(*image.upright_size, region, options)
+    if image.full or (image.pixels.shape[0] >= needed[0] and image.pixels.shape[1] >= needed[1]):
+        return image.pixels
+    return decode(data, "", lambda height, width: needed).pixels
+
+
+def _glimpse(data: bytes) -> bytes:
+    """A thumbnail of a refused file as WebP, empty where there is nothing to see."""
+    from PIL import Image
+
+    seen = glimpse(data) if data else None
+    if seen is None:
+        return b""
+    buffer = io.BytesIO()
+    Image.fromarray(seen).save(buffer, format="WEBP", quality=78, method=4)
+    return buffer.getvalue()
 
 
 def read_file(path: Path, root: Path) -> bytes:
@@ -81,18 +220,44 @@ def read_file(path: Path, root: Path) -> bytes:
     except IsADirectoryError:
         raise Quarantine("not_regular_file") from None
     except OSError as problem:
-        kind = (
-            "not_regular_file" if problem.errno in (6, 19) else "unreadable"
-        )  # ENXIO, ENODEV: socket, device
-        raise Quarantine(kind, problem.strerror or "") from None
+        # what opening a socket, or a device that is not there, answers
+        special = problem.errno in (errno.ENXIO, errno.ENODEV)
+        raise Quarantine("not_regular_file" if special else "unreadable", problem.strerror or "") from None
     if not data:
         raise Quarantine("empty_file")
+    if len(data) > MAX_FILE_BYTES:  # it grew while it was read
+        raise Quarantine("file_too_large")
     return data
 
 
 def _open_at_once(path: str, flags: int) -> int:
     """Without O_NONBLOCK, opening a pipe would wait for a writer for ever."""
-    return os.open(path, flags | os.O_NONBLOCK)
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def full_pixel_hashes(folder: Path, files: Sequence[tuple[str, str]]) -> list[str | None]:
+    """Hashes of the full pixels of accepted files that the scan decoded at a reduced size.
+
+    Args:
+        folder: the raw folder.
+        files: path and content hash of each.
+
+    Returns:
+        For each file its pixel hash, None when it is no longer the file that was scanned.
+    """
+
+    def work(items: Sequence[int], begin: Begin) -> list[bytes]:
+        hashes = []
+        for item in items:
+            begin(item)
+            try:
+                hashes.append(_decode_known(folder, *files[item]).pixel_hash.encode())
+            except Quarantine:
+                hashes.append(b"")
+        return hashes
+
+    results = progress(isolated(work, len(files)), len(files), "compared in full", "look-alikes")
+    return [None if isinstance(result, Lost) or not result else result.decode() for result in results]
 
 
 def decode_again(folder: Path, path: str, content_hash: str) -> np.ndarray:
@@ -102,11 +267,15 @@ def decode_again(folder: Path, path: str, content_hash: str) -> np.ndarray:
         UserError: its bytes are no longer those that were scanned.
     """
     try:
-        data = read_file(folder / path, folder)
-        if hashlib.sha256(data).hexdigest() == content_hash:
-            return decode(data, path).pixels
+        return _decode_known(folder, path, content_hash).pixels
     except Quarantine:
-        pass
-    raise UserError(
-        f"{path!r}: this image changed while the run was going on; run `snakemake --cores 8` again"
-    )
+        raise UserError(
+            f"{path!r}: this image changed since it was scanned; run `snakemake --cores 8` again"
+        ) from None
+
+
+def _decode_known(folder: Path, path: str, content_hash: str) -> DecodedImage:
+    data = read_file(folder / path, folder)
+    if hashlib.sha256(data).hexdigest() != content_hash:
+        raise Quarantine("changed_since_manifest")
+    return decode(data, path)

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,39 @@ def write_array(target: Path, array: "np.ndarray") -> None:
 
     with atomic_path(target) as temporary, open(temporary, "wb") as stream:
         np.save(stream, array, allow_pickle=False)
+
+
+@contextlib.contextmanager
+def array_writer(target: Path, row_shape: Sequence[int]) -> Iterator[Callable[[bytes], None]]:
+    """Write a uint8 array (N, *row_shape) as `.npy` row by row: memory holds one row, N need not be known.
+
+    Yields a function that takes a row's bytes in C order.
+
+    Raises:
+        UserError: the target can't be written.
+    """
+    rows = 0
+    with atomic_path(target) as temporary, open(temporary, "wb") as stream:
+
+        def add(row: bytes) -> None:
+            nonlocal rows
+            stream.write(row)
+            rows += 1
+
+        stream.write(_array_header(0, row_shape))
+        yield add
+        stream.seek(0)
+        stream.write(_array_header(rows, row_shape))
+
+
+def _array_header(rows: int, row_shape: Sequence[int]) -> bytes:
+    """numpy's header; it pads for growth, so the length is the same for any number of rows."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    shape = (rows, *row_shape)
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
 
 
 def read_array(path: Path) -> "np.ndarray":

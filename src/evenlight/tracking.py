@@ -88,7 +88,7 @@ def track(
     """
     uri = resolve_uri(uri, root)
     settings = result_settings(params, dataset)
-    minimum_group = params["evaluate"]["minimum_group"]
+    minimum_group = params["audit"]["minimum_group"]
     children = {
         model: model_content(
             dataset, model, settings, minimum_group, folder, result_folders[model], benchmarks

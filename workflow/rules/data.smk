@@ -1,17 +1,23 @@
-"""Raw folder -> manifest -> standardized arrays.
+"""Raw folder -> manifest and standardized arrays, in one pass over the files.
 
 Needs: data/raw/<dataset>/ (or the folder that params.yaml names), optionally with metadata.csv.
-Makes: data/manifest/<dataset>/, data/standardized/<dataset>/.
-Usual steps: one scan job per shard, one gather job, one standardize job per shard.
+Makes: data/manifest/<dataset>/, data/standardized/<dataset>/ and, beside the declared outputs, the record of splits
+data/splits/<dataset>.json (why beside them: docs/decisions.md, "A split is drawn once").
+Usual steps: one scan job per shard, one gather job.
 """
+
+# with a background to be learned from other images, the scan's arrays are a step on the way
+BACKGROUND = config["region"]["method"] == "background"
+SCANNED = "framed" if BACKGROUND else "standardized"
 
 
 rule scan_shard:
-    """Read, check and hash every file of one shard of the raw folder."""
+    """Read, check, hash and standardize every file of one shard of the raw folder."""
     input:
         code=sources("evenlight.stages.scan"),
     output:
         table=ensure("data/manifest/{dataset}/shards/{shard}.parquet", non_empty=True),
+        array=ensure("data/" + SCANNED + "/{dataset}/{shard}.npy", non_empty=True),
     log:
         "logs/scan_shard/{dataset}/{shard}.log",
     benchmark:
@@ -20,22 +26,28 @@ rule scan_shard:
     params:
         folder=lambda wildcards: str(RAW),
         shards=LISTING.shard_count,
+        region=as_json(config["region"]),
+        standardize=as_json(config["standardize"]),
         versions=versions("numpy", "pillow", "simplejpeg", "opencv-python-headless"),
         fingerprint=lambda wildcards: LISTING.fingerprint(wildcards.shard),
     message:
-        "Scanning {wildcards.dataset}, shard {wildcards.shard}"
+        "Scanning and standardizing {wildcards.dataset}, shard {wildcards.shard}"
     shell:
         "evenlight scan --folder {params.folder:q} --shard {wildcards.shard}"
-        " --shards {params.shards} --table {output.table:q} 2>&1 | tee {log:q}"
+        " --shards {params.shards} --region {params.region:q}"
+        " --standardize {params.standardize:q} --table {output.table:q}"
+        " --array {output.array:q} 2>&1 | tee {log:q}"
 
 
 rule gather_manifest:
-    """Join the shards: labels, splits, groups, and counts that add up."""
+    """Join the shards: labels, copies, splits, groups, and counts that add up."""
     input:
         shards=collect("data/manifest/{{dataset}}/shards/{shard}.parquet", shard=SHARDS),
+        images=collect("data/" + SCANNED + "/{{dataset}}/{shard}.npy", shard=SHARDS),
         code=sources("evenlight.stages.gather"),
     output:
         manifest=ensure("data/manifest/{dataset}/manifest.parquet", non_empty=True),
+        pairs=ensure("data/manifest/{dataset}/pairs.parquet", non_empty=True),
         classes=ensure("data/manifest/{dataset}/classes.json", non_empty=True),
         summary=ensure("data/manifest/{dataset}/summary.json", non_empty=True),
     log:
@@ -47,42 +59,91 @@ rule gather_manifest:
         folder=lambda wildcards: str(RAW),
         settings=lambda wildcards: as_json(
             {
-                "name": DATASET,
-                **{key: SETTINGS[key] for key in ("source", "groups", "layout")},
+                "dataset": {
+                    "name": DATASET,
+                    **{key: SETTINGS[key] for key in ("source", "groups", "layout")},
+                },
+                "split": config["split"],
+                "near_duplicates": config["audit"]["near_duplicates"],
+                "max_quarantine": config["max_quarantine"],
+                "color": config["standardize"]["color"],
             }
         ),
-        split=as_json(config["split"]),
-        ignored=LISTING.ignored,
+        junk=LISTING.junk,
         metadata=metadata_hash(),
-        max_quarantine=config["max_quarantine"],
+        record="data/splits/{dataset}.json",
+        images="data/" + SCANNED + "/{dataset}",
+        page="reports/{dataset}/quarantine.html",
+        target=lambda wildcards, output: os.path.dirname(output.manifest),
     message:
         "Gathering the manifest of {wildcards.dataset}"
     shell:
         "evenlight gather {input.shards:q} --folder {params.folder:q}"
-        " --dataset {params.settings:q} --split {params.split:q}"
-        " --ignored {params.ignored} --max-quarantine {params.max_quarantine}"
-        " --manifest {output.manifest:q} --classes {output.classes:q}"
-        " --summary {output.summary:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --junk {params.junk}"
+        " --record {params.record:q} --images {params.images:q} --page {params.page:q}"
+        " --target {params.target:q} 2>&1 | tee {log:q}"
 
 
-rule standardize_shard:
-    """Bring one shard's images to one size and colour space."""
+if BACKGROUND:
+
+    rule subtract_background:
+        """Fill what never changes in front of each fixed camera."""
+        input:
+            framed=collect("data/framed/{{dataset}}/{shard}.npy", shard=SHARDS),
+            manifest="data/manifest/{dataset}/manifest.parquet",
+            code=sources("evenlight.stages.subtract_background"),
+        output:
+            arrays=collect("data/standardized/{{dataset}}/{shard}.npy", shard=SHARDS),
+        log:
+            "logs/subtract_background/{dataset}.log",
+        benchmark:
+            "logs/benchmarks/subtract_background/{dataset}.tsv"
+        threads: 1
+        params:
+            framed="data/framed/{dataset}",
+            region=as_json(config["region"]),
+            target="data/standardized/{dataset}",
+        message:
+            "Subtracting the background of each camera of {wildcards.dataset}"
+        shell:
+            "evenlight subtract-background {params.framed:q} --manifest {input.manifest:q}"
+            " --region {params.region:q} --target {params.target:q} 2>&1 | tee {log:q}"
+
+
+rule region_sheet:
+    """Some images before and after the area of interest was cut out."""
     input:
-        shard="data/manifest/{dataset}/shards/{shard}.parquet",
-        code=sources("evenlight.stages.standardize"),
+        images=image_shards(),
+        framed=(
+            collect("data/framed/{{dataset}}/{shard}.npy", shard=SHARDS)
+            if BACKGROUND
+            else []
+        ),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.region_sheet"),
     output:
-        array=ensure("data/standardized/{dataset}/{shard}.npy", non_empty=True),
+        picture=report(
+            "results/{dataset}/region.png",
+            caption="../report/region.rst",
+            category="Data",
+            subcategory="{dataset}",
+            labels={"model": "all", "figure": "area of interest"},
+        ),
     log:
-        "logs/standardize_shard/{dataset}/{shard}.log",
+        "logs/region_sheet/{dataset}.log",
     benchmark:
-        "logs/benchmarks/standardize_shard/{dataset}/{shard}.tsv"
+        "logs/benchmarks/region_sheet/{dataset}.tsv"
     threads: 1
     params:
         folder=lambda wildcards: str(RAW),
-        options=as_json(config["standardize"]),
-        versions=versions("numpy", "pillow", "simplejpeg", "opencv-python-headless"),
+        images="data/standardized/{dataset}",
+        framed="data/framed/{dataset}",
+        settings=as_json(
+            {key: config[key] for key in ("region", "standardize", "seed")}
+        ),
     message:
-        "Standardizing {wildcards.dataset}, shard {wildcards.shard}"
+        "Drawing the area of interest of {wildcards.dataset}"
     shell:
-        "evenlight standardize --folder {params.folder:q} --shard {input.shard:q}"
-        " --options {params.options:q} --array {output.array:q} 2>&1 | tee {log:q}"
+        "evenlight region-sheet --folder {params.folder:q} --manifest {input.manifest:q}"
+        " --images {params.images:q} --framed {params.framed:q}"
+        " --settings {params.settings:q} --picture {output.picture:q} > {log:q} 2>&1"

@@ -20,6 +20,14 @@ rule write_report:
         best="results/{dataset}/best.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
         summary="data/manifest/{dataset}/summary.json",
+        pairs="data/manifest/{dataset}/pairs.parquet",
+        findings="results/{dataset}/audit/findings.json",
+        evidence="results/{dataset}/audit/evidence.json",
+        region=(
+            "results/{dataset}/region.png"
+            if config["region"]["method"] != "none"
+            else []
+        ),
         images=image_shards(),
         templates=[
             str(file)
@@ -65,6 +73,7 @@ rule publish:
         best="results/{dataset}/best.json",
         confusion="results/{dataset}/confusion.csv",
         history="results/{dataset}/history.csv",
+        findings="results/{dataset}/audit/findings.json",
         pictures=collect("results/{{dataset}}/{model}/confusion.png", model=MODELS),
         manifest="data/manifest/{dataset}/manifest.parquet",
         code=sources("evenlight.stages.publish"),

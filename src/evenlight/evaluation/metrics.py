@@ -138,3 +138,18 @@ def majority_accuracy(train_codes: np.ndarray, test_codes: np.ndarray) -> float 
     if len(test_codes) == 0:
         return None
     return float((test_codes == np.bincount(train_codes).argmax()).mean())
+
+
+def without_leaks(right: np.ndarray, clean: np.ndarray, confidence: float) -> dict[str, Any] | None:
+    """Accuracy on the images of which training has not seen a copy; None when that is all of them.
+
+    Args:
+        right: bool (N,), whether each image was recognised.
+        clean: bool (N,), whether neither a copy nor a near-duplicate of it is in training or validation.
+        confidence: of the interval.
+    """
+    removed = int((~clean).sum())
+    if not removed:
+        return None
+    left = int(clean.sum())
+    return {"n": left, "removed": removed, "accuracy": proportion(int(right[clean].sum()), left, confidence)}
