@@ -17,7 +17,6 @@ from evenlight.errors import UserError
 from evenlight.listing import list_folder
 from evenlight.manifest import Gathered, attribute_columns, gather
 from evenlight.metadata import Metadata
-from evenlight.perceptual import hash_variants
 from evenlight.split_record import SplitRecord
 from evenlight.splits import SPLITS
 from evenlight.stages.gather import gather as stage
@@ -345,7 +344,8 @@ def test_adding_images_moves_none() -> None:
     assert (after["a/edit of test.jpg"], after["a/edit of train.jpg"]) == ("test", "train")
     assert after["b/bridge.jpg"] == "test"
     # without the record there would be another draw
-    assert dict(zip(*(_gathered(_scanned(more, looks=looks)).manifest[name] for name in ("path", "split")), strict=True)) != after  # fmt: skip
+    drawn_anew = _gathered(_scanned(more, looks=looks)).manifest
+    assert dict(zip(drawn_anew["path"], drawn_anew["split"], strict=True)) != after
     # the new class is spread over the splits
     assert {after[path] for path in _folders("c", count=25)} == set(SPLITS)
 
