@@ -99,7 +99,7 @@ def _least_expected(data: AuditData, codes: np.ndarray) -> float:
 
 
 def _described(data: AuditData, values: list[str], codes: np.ndarray) -> Finding:
-    """Sources with too few images of a class to be tested: a link between each single source and its class is natural."""
+    """Sources with too few images of a class to be tested: that each has its class is natural."""
     table = crosstab(codes, data.labels, (len(values), len(data.classes)))
     pure = (table > 0).sum(axis=1) == 1
     n, images = len(codes), int(table[pure].sum())
@@ -109,8 +109,8 @@ def _described(data: AuditData, values: list[str], codes: np.ndarray) -> Finding
         return Finding(_NAME, "ok" if n else "not_enough_data", f"{data.source}", sentence, numbers)
     sentence = (
         f"{data.source}: {pure.sum():,} of {len(values):,} hold images of one class only,"
-        f" {counted(images, n)} images. A model may learn to know them instead of the class; only a split that"
-        f" tears none of them shows it."
+        f" {percent(images / n)} of the images ({images:,} of {n:,}). A model may learn to know"
+        " them instead of the class; only a split that tears none of them shows it."
     )
     return Finding(_NAME, "info", f"{data.source}", sentence, numbers)
 
@@ -139,8 +139,8 @@ def _missing(data: AuditData, options: Options, attribute: str, missing: np.ndar
         rates = link.table[1] / np.maximum(link.table.sum(axis=0), 1)
         worst = int(rates.argmax())
         sentence += (
-            f" {attribute} is missing for {counted(int(link.table[1, worst]), int(link.table[:, worst].sum()))} images"
-            f" of {data.classes[worst]}, and for {counted(int(link.sizes[1]), link.n)} of all."
+            f" It is missing in {counted(int(link.table[1, worst]), int(link.table[:, worst].sum()))} of the images of"
+            f" {data.classes[worst]} and in {counted(int(link.sizes[1]), link.n)} of all."
         )
     return Finding(_NAME, severity, f"{attribute} missing", sentence, _numbers(data, options, link))
 
@@ -222,10 +222,10 @@ def _base_rates(data: AuditData, link: _Link) -> str:
     if not gaps:
         return ""
     name, (gap, low, high) = max(gaps, key=lambda item: abs(item[1][0]))
-    ends = sorted((abs(low), abs(high)))
+    ends = [100 * end for end in sorted((abs(low), abs(high)))]
     return (
-        f" {data.classes[1]} is {abs(100 * gap):.0f} points {'more' if gap > 0 else 'less'} frequent in {name} than in the"
-        f" rest ({100 * data.common.confidence:g} % {100 * ends[0]:.0f}-{100 * ends[1]:.0f}): with such base rates"
+        f" {data.classes[1]} is {abs(100 * gap):.0f} points {'more' if gap > 0 else 'less'} frequent in {name} than"
+        f" in the rest ({100 * data.common.confidence:g} % {ends[0]:.0f}-{ends[1]:.0f}): with such base rates"
         " demographic parity and equal odds exclude each other."
     )
 

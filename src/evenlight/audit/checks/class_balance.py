@@ -79,16 +79,15 @@ def _ratio(data: AuditData, options: Options, split: str, sizes: np.ndarray) -> 
         "split": split,
         "levels": options.ratio,
     }
-    spread = f"worth {number(round(effective, 1))} equal classes of {len(sizes):,} (evenness {evenness:.2f})"
+    low, high = many(int(sizes.min()), kind), f"{sizes.max():,}"
     if severity == "ok":
-        sentence = (
-            f"The {many(len(sizes), 'class', 'classes')} are in balance: from {many(int(sizes.min()), kind)}"
-            f" ({least}) to {sizes.max():,} ({most}), {spread}."
-        )
+        sizes_in_words = f"each has {low}" if ratio == 1 else f"from {low} ({least}) to {high} ({most})"
+        sentence = f"The {many(len(sizes), 'class', 'classes')} are in balance: {sizes_in_words}."
         return Finding(_NAME, "ok", "classes", sentence, numbers, _TITLE)
     sentence = (
-        f"{least} has {many(int(sizes.min()), kind)}, {percent(sizes.min() / sizes.sum())} of {sizes.sum():,};"
-        f" {most} has {number(round(ratio, 1))} times as many ({sizes.max():,}). All classes together are {spread}."
+        f"{least} has {low}, {percent(sizes.min() / sizes.sum())} of {sizes.sum():,}; {most} has"
+        f" {number(round(ratio, 1))} times as many ({high}). The {many(len(sizes), 'class', 'classes')} are worth"
+        f" {number(round(effective, 1))} equal ones."
     )
     return Finding(_NAME, severity, least, sentence, numbers, _TITLE)
 

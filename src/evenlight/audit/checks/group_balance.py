@@ -13,7 +13,7 @@ from evenlight.audit.data import UNKNOWN, AuditData
 from evenlight.audit.findings import Evidence, Finding, Result, severity_at
 from evenlight.audit.sizes import SPLITS, sizes_by_split, sizes_evidence
 from evenlight.audit.statistics import balance, goodness_of_fit, holm, total_variation
-from evenlight.audit.wording import chance, counted, listed, many, number, percent
+from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.settings import Settings
 
@@ -91,9 +91,9 @@ def _described(
         "evenness": evenness,
     }
     order = np.argsort(sizes, kind="stable")
+    low, high = many(int(sizes[order[0]]), "image"), f"{sizes[order[-1]]:,}"
     spread = (
-        f"from {many(int(sizes[order[0]]), 'image')} ({names[order[0]]}) to {sizes[order[-1]]:,}"
-        f" ({names[order[-1]]}), worth {number(round(effective, 1))} equal ones"
+        f"each with {low}" if ratio == 1 else f"from {low} ({names[order[0]]}) to {high} ({names[order[-1]]})"
     )
     described = f"{attribute}: {many(len(names), 'value')}, {spread}."
     if attribute == data.source:
@@ -133,8 +133,8 @@ def _rare(
             else "enough to judge a model there"
         )
         sentence = (
-            f"{attribute} = {names[i]} is rare: {counted(int(sizes[i]), total)} images. It has"
-            f" {many(train, 'training image')} and {many(test, 'test image')}, {judged}."
+            f"{attribute} = {names[i]} is rare: {percent(sizes[i] / total)} of the images ({sizes[i]:,} of {total:,})."
+            f" It has {many(train, 'training image')} and {many(test, 'test image')}, {judged}."
         )
         numbers = {
             "attribute": attribute,
