@@ -270,6 +270,14 @@ def test_near_duplicates_are_a_component_and_stay_together() -> None:
     assert _gather(_scanned(paths, looks=looks), source=None)[2]["kept_together"] == "copies"
 
 
+def test_pictures_that_all_look_alike_cannot_be_split() -> None:
+    paths = _folders("a", "b")
+    table = _scanned(paths, looks=dict.fromkeys(paths, _look("one burst")))
+    with pytest.raises(UserError, match=r"no validation image: 20 images in 1 sets .* set `source:` .*null"):
+        _gathered(table)
+    assert _gather(table, source=None)[2]["splits"] == {"train": 14, "validation": 3, "test": 3}
+
+
 def test_pictures_without_information_are_near_nothing() -> None:
     paths = _folders("a", "b")
     table = _scanned(paths, looks={path: _look("all black") for path in paths[:6]})
@@ -484,7 +492,8 @@ def test_names_of_every_kind_go_through(tmp_path: Path, photo: np.ndarray) -> No
         for number, name in enumerate(names):
             with open(folder + b"/" + name, "wb") as stream:
                 stream.write(_picture(photo, 10 * place + number))
-    rows, summary = _run(tmp_path / "raw", tmp_path / "out")
+    # all of them look alike, and would be kept together
+    rows, summary = _run(tmp_path / "raw", tmp_path / "out", source=None)
     assert read_json(tmp_path / "out" / "classes.json") == ["<script>", "NA", r"caf\xe9"]
     assert (summary["found"], summary["used"]) == (24, 24)
     _check_counts(rows, summary)
@@ -500,15 +509,15 @@ def test_outputs_are_the_same_bytes_and_too_much_quarantine_writes_none(
             data = _picture(photo, 10 * place + number)
             (tmp_path / "raw" / label / f"{number}.png").write_bytes(data if number else data[:-20])
     one, two = tmp_path / "one", tmp_path / "two"
-    _, summary = _run(tmp_path / "raw", one)
-    _run(tmp_path / "raw", two)
+    _, summary = _run(tmp_path / "raw", one, source=None)
+    _run(tmp_path / "raw", two, source=None)
     for file in ("manifest.parquet", "pairs.parquet", "classes.json", "summary.json", "splits/pets.json"):
         assert (one / file).read_bytes() == (two / file).read_bytes()
     assert summary["reasons"] == {"truncated": 2}
     with pytest.raises(
         UserError, match=r"2 of 16 files can't be used \(2 truncated\), more than max_quarantine = 0.1"
     ):
-        _run(tmp_path / "raw", tmp_path / "three", max_quarantine=0.1)
+        _run(tmp_path / "raw", tmp_path / "three", max_quarantine=0.1, source=None)
     assert not (tmp_path / "three" / "manifest.parquet").exists()
     assert not (tmp_path / "three" / "splits").exists()
     assert "0.png" in (tmp_path / "three" / "quarantine.html").read_text(encoding="utf-8")

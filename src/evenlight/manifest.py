@@ -113,7 +113,7 @@ def _complete_pixel_hashes(table: pd.DataFrame, pairs: pd.DataFrame, pixel_hashe
     A file that has changed since it was scanned is quarantined.
     """
     turned = (table["exif_orientation"] >= 5).to_numpy()
-    height, width = table["height"].to_numpy(), table["width"].to_numpy()
+    height, width = table["height"].to_numpy(np.int64), table["width"].to_numpy(np.int64)
     sizes = np.where(turned, width, height) * 2**32 + np.where(turned, height, width)
     contents = table["content_hash"].to_numpy(object)
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
@@ -257,7 +257,12 @@ def _add_splits(
     # without validation images no model could be chosen fairly
     for name in SPLITS:
         if not (chosen == name).any():
-            raise UserError(f"the {origin} split leaves no {name} image; add images, or change the split")
+            _, sizes = np.unique(together.astype(str), return_counts=True)
+            raise UserError(
+                f"the {origin} split leaves no {name} image: {len(labels):,} images in {len(sizes):,} sets that are"
+                f" kept together, the largest of {sizes.max():,}; add images, or set `source:` to another column, or"
+                " to null, which keeps only exact copies together"
+            )
     splits = np.full(len(table), "", dtype=object)
     splits[usable] = chosen
     table["split"] = pd.Series(splits, dtype="str")

@@ -140,7 +140,7 @@ def _features_model() -> type[BaseModel]:
 
 def _audit_model() -> type[BaseModel]:
     checks = _by_name("Checks", {name: check_module(name) for name in check_names()})
-    every = {name: {} for name in check_names()}
+    every: dict[str, Any] = {name: {} for name in check_names()}
     return create_model(
         "Audit",
         __base__=Common,
