@@ -19,6 +19,8 @@ from evenlight.reasons import Quarantine
 MAX_CHUNKS = 20_000
 MAX_EXCESS = 65_535
 
+_PIECE = 8_192
+
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -97,7 +99,7 @@ def walk(data: bytes) -> Layout:
             layout.end = end
             if not parts:
                 raise Quarantine("corrupt", "no IDAT chunk")
-            _check_pixel_data(layout, b"".join(parts))
+            _check_pixel_data(layout, parts)
             return layout
     raise Quarantine("bomb", f"more than {MAX_CHUNKS:,} chunks")
 
@@ -111,24 +113,37 @@ def _read_header(body: memoryview, layout: Layout) -> None:
     layout.interlaced = bool(interlaced)
 
 
-def _check_pixel_data(layout: Layout, compressed: bytes) -> None:
+def _check_pixel_data(layout: Layout, parts: list[memoryview]) -> None:
     """Inflate the pixel data: as many bytes as the header promises, and a right checksum."""
     # first column and row of a pass, and the steps from one to the next
     passes = _ADAM7 if layout.interlaced else ((0, 0, 1, 1),)
     sizes = [(-((x - layout.width) // dx), -((y - layout.height) // dy)) for x, y, dx, dy in passes]
     bits = _CHANNELS[layout.color] * layout.depth
     expected = sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0)
-    inflater = zlib.decompressobj()
-    try:
-        found = len(inflater.decompress(compressed, expected + MAX_EXCESS + 1))
-    except zlib.error as problem:
-        raise Quarantine("corrupt", str(problem)) from None
-    if found < expected:
-        raise Quarantine("truncated", f"{found:,} of {expected:,} bytes of pixel data")
+    found, finished = _inflated_length(parts, expected + MAX_EXCESS + 1)
     if found > expected + MAX_EXCESS:
         raise Quarantine("corrupt", "more pixel data than the picture holds")
-    if not inflater.eof:
+    if found < expected:
+        raise Quarantine("truncated", f"{found:,} of {expected:,} bytes of pixel data")
+    if not finished:
         raise Quarantine("truncated", "pixel data without its checksum")
+
+
+def _inflated_length(parts: list[memoryview], limit: int) -> tuple[int, bool]:
+    """Bytes that the parts inflate to, at most `limit`, and whether stream and checksum are complete.
+
+    In small pieces, so that nothing large is allocated whatever the file promises.
+    """
+    inflater, length = zlib.decompressobj(), 0
+    try:
+        for part in parts:
+            for start in range(0, len(part), _PIECE):
+                length += len(inflater.decompress(part[start : start + _PIECE], limit - length))
+                if length >= limit or inflater.eof:
+                    return length, inflater.eof
+    except zlib.error as problem:
+        raise Quarantine("corrupt", str(problem)) from None
+    return length, False
 
 
 def _without_metadata(data: bytes, layout: Layout) -> bytes:

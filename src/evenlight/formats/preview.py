@@ -84,7 +84,7 @@ def _visible(image: Image.Image) -> np.ndarray | None:
         return np.repeat(((values - values.min()) * (255 / span)).astype(np.uint8)[:, :, None], 3, axis=2)
     image.thumbnail((4 * LONG_SIDE, 4 * LONG_SIDE), Image.Resampling.NEAREST)
     rgba = image.convert("RGBA")
-    if rgba.getextrema()[3] == (0, 0):
+    if not np.asarray(rgba)[:, :, 3].any():
         return None
     return np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB"))
 
