@@ -16,6 +16,7 @@ from evenlight.settings import Settings
 Level = Annotated[int, Field(ge=0, le=255)]
 Color = Annotated[list[Level], Field(min_length=3, max_length=3)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom and right are the first outside
 
 _FINE = 256  # parts of 1 in which a float setting enters whole-number arithmetic
 
@@ -26,13 +27,9 @@ class Step(Settings):
     keeps_shape: ClassVar[bool] = True
     step: str
 
-    def own_pixels(self) -> bool:
-        """Whether the effect is a number of pixels, so that a reduced picture gives another result."""
+    def any_size(self) -> bool:
+        """Whether a picture that was reduced first gives the same result, reduced."""
         return False
-
-    def growth(self) -> tuple[float, float]:
-        """How many times as high and as wide the result is."""
-        return 1.0, 1.0
 
 
 class Trim(Step):
@@ -53,20 +50,17 @@ class Trim(Step):
             raise ValueError("opposite sides must leave something between them")
         return sides
 
-    def own_pixels(self) -> bool:
-        return self.sides == "border"
-
-    def growth(self) -> tuple[float, float]:
-        if self.sides == "border":
-            return 1.0, 1.0
-        top, left, bottom, right = self.sides
-        return 1 - top - bottom, 1 - left - right
+    def any_size(self) -> bool:
+        return self.sides != "border"
 
 
 class Resize(Step):
     """Where the fit of `standardize` comes: steps before it see the picture, those after it the frame."""
 
     step: Literal["resize"]
+
+    def any_size(self) -> bool:
+        return True
 
 
 class Sharpen(Step):
@@ -75,9 +69,6 @@ class Sharpen(Step):
     step: Literal["sharpen"]
     amount: float = Field(1.0, gt=0, le=10, description="how much of it")
     sigma: float = Field(1.0, ge=0.3, le=50, description="of the blur, in pixels")
-
-    def own_pixels(self) -> bool:
-        return True
 
 
 class Extend(Step):
@@ -91,20 +82,23 @@ class Extend(Step):
     )
     color: Color = Field([0, 0, 0], description="RGB of a constant border")
 
-    def growth(self) -> tuple[float, float]:
-        return 1 + 2 * self.share, 1 + 2 * self.share
-
 
 class Negate(Step):
     """Dark becomes bright."""
 
     step: Literal["negate"]
 
+    def any_size(self) -> bool:
+        return True
+
 
 class Grayscale(Step):
     """No colour."""
 
     step: Literal["grayscale"]
+
+    def any_size(self) -> bool:
+        return True
 
 
 class Denoise(Step):
@@ -125,9 +119,6 @@ class Denoise(Step):
             raise ValueError("must be odd, so that the window has a middle")
         return size
 
-    def own_pixels(self) -> bool:
-        return True
-
 
 class Bandpass(Step):
     """Keep a ring of the spectrum: structures of certain sizes."""
@@ -143,9 +134,6 @@ class Bandpass(Step):
         if self.low >= self.high:
             raise ValueError("`low` must be less than `high`")
         return self
-
-    def own_pixels(self) -> bool:
-        return True
 
 
 class Clahe(Step):
@@ -183,20 +171,30 @@ def band(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.fft.irfft2(np.fft.rfft2(values) * ring, s=values.shape)
 
 
+def trim_box(height: int, width: int, step: Trim) -> Box:
+    """What trimming by shares leaves of a picture of this size, at least one pixel."""
+    assert not isinstance(step.sides, str)
+    top, left, bottom, right = step.sides
+    first, start = min(round(top * height), height - 1), min(round(left * width), width - 1)
+    last, end = height - round(bottom * height), width - round(right * width)
+    return first, start, max(last, first + 1), max(end, start + 1)
+
+
 def _trim(pixels: np.ndarray, step: Trim) -> np.ndarray:
-    if step.sides != "border":
-        height, width = pixels.shape[:2]
-        top, left, bottom, right = step.sides
-        return _without(
-            pixels, round(top * height), round(left * width), round(bottom * height), round(right * width)
-        )
+    if step.sides == "border":
+        return _trim_border(pixels, step.tolerance)
+    top, left, bottom, right = trim_box(pixels.shape[0], pixels.shape[1], step)
+    return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+def _trim_border(pixels: np.ndarray, tolerance: int) -> np.ndarray:
     while True:
         turned = pixels.swapaxes(0, 1)
         views = pixels, turned, pixels[::-1], turned[::-1]
-        borders = [_border_lines(view, step.tolerance) for view in views]
+        top, left, bottom, right = borders = [_border_lines(view, tolerance) for view in views]
         if not any(borders) or any(lines == len(view) for lines, view in zip(borders, views, strict=True)):
-            return pixels  # no border left, or one colour all over
-        pixels = _without(pixels, *borders)
+            return np.ascontiguousarray(pixels)  # no border left, or one colour all over
+        pixels = pixels[top : pixels.shape[0] - bottom, left : pixels.shape[1] - right]
 
 
 def _border_lines(lines: np.ndarray, tolerance: int) -> int:
@@ -206,14 +204,6 @@ def _border_lines(lines: np.ndarray, tolerance: int) -> int:
         if np.abs(line - color).max() > tolerance:
             return number
     return len(lines)
-
-
-def _without(pixels: np.ndarray, top: int, left: int, bottom: int, right: int) -> np.ndarray:
-    """The picture without these margins; where two would meet, a line stays."""
-    height, width = pixels.shape[:2]
-    top, left = min(top, height - 1), min(left, width - 1)
-    bottom, right = max(height - bottom, top + 1), max(width - right, left + 1)
-    return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
 def _sharpen(pixels: np.ndarray, step: Sharpen) -> np.ndarray:

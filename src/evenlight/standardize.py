@@ -1,17 +1,21 @@
 """Pictures of any size -> one fixed shape and colour space."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from pydantic import Field, field_validator
 
-from evenlight.preparations import AnyStep, Step, prepare
+from evenlight.preparations import AnyStep, Box, Step, Trim, prepare, trim_box
 from evenlight.settings import Settings
+
+Size = tuple[int, int]
+Window = tuple[float, float, float, float]  # top, left, bottom, right in pixels and fractions of them
 
 _TO = {"hsv": cv2.COLOR_RGB2HSV, "lab": cv2.COLOR_RGB2LAB, "gray": cv2.COLOR_RGB2GRAY}
 _FROM = {"hsv": cv2.COLOR_HSV2RGB, "lab": cv2.COLOR_LAB2RGB, "gray": cv2.COLOR_GRAY2RGB}
-_MARGIN = 2  # decoded pixels per target pixel and side, where a decoder reduces: enough for area averaging
+_FINE = 256  # parts of a pixel in which the edges of a window are rounded
 
 
 class Standardize(Settings):
@@ -31,11 +35,6 @@ class Standardize(Settings):
         " it the resized frame; where `resize` is not named it comes last",
     )
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a standardized image."""
-        return (self.size[0], self.size[1], 1 if self.color == "gray" else 3)
-
     @field_validator("prepare")
     @classmethod
     def _one_frame(cls, steps: list[Step]) -> list[Step]:
@@ -47,6 +46,14 @@ class Standardize(Settings):
             if not step.keeps_shape:
                 raise ValueError(f"`{step.step}` changes the size of a picture; put it before `resize`")
         return steps
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a picture that is resized, in its pixels, and the (height, width) that it is resized to."""
+
+    box: Box
+    inner: Size
 
 
 def standardize(pixels: np.ndarray, options: Standardize) -> np.ndarray:
@@ -63,12 +70,42 @@ def standardize(pixels: np.ndarray, options: Standardize) -> np.ndarray:
         uint8 (height, width, C), C = 1 for gray, else 3.
     """
     before, after = _around_resize(options)
-    height, width = options.size
     pixels = prepare(pixels, before)
-    if options.fit == "crop":
-        pixels = _center_crop(pixels, height, width)
-    pixels = _pad(pixels, height, width) if options.fit == "pad" else resize(pixels, height, width)
-    return from_rgb(prepare(pixels, after), options.color)
+    part = _fit(pixels.shape[0], pixels.shape[1], options)
+    top, left, bottom, right = part.box
+    framed = _pad(resize(pixels[top:bottom, left:right], *part.inner), options)
+    return from_rgb(prepare(framed, after), options.color)
+
+
+def standardize_reduced(pixels: np.ndarray, window: Window, part: Part, options: Standardize) -> np.ndarray:
+    """What `standardize` makes of a picture, from a version of it that its decoder reduced.
+
+    Args:
+        pixels: RGB uint8 (h, w, 3), reduced.
+        window: where the part lies in them; at least as large as `part.inner`.
+        part: what `part_used` says about the picture at full size.
+        options: those given to `part_used`.
+
+    Returns:
+        uint8 (height, width, C).
+    """
+    before, after = _around_resize(options)
+    framed = _pad(resize_window(pixels, window, *part.inner), options)
+    pointwise = [step for step in before if step.keeps_shape]
+    return from_rgb(prepare(framed, pointwise + after), options.color)
+
+
+def part_used(height: int, width: int, options: Standardize) -> Part | None:
+    """What becomes of a picture of this size; None where a preparation must see it in its own pixels."""
+    before, _ = _around_resize(options)
+    if not all(step.any_size() for step in before):
+        return None
+    box: Box = (0, 0, height, width)
+    for step in before:
+        if isinstance(step, Trim):
+            box = inside(box, trim_box(box[2] - box[0], box[3] - box[1], step))
+    part = _fit(box[2] - box[0], box[3] - box[1], options)
+    return Part(inside(box, part.box), part.inner)
 
 
 def from_rgb(pixels: np.ndarray, color: str) -> np.ndarray:
@@ -85,26 +122,6 @@ def to_rgb(images: np.ndarray, color: str) -> np.ndarray:
     return np.stack([cv2.cvtColor(np.ascontiguousarray(image), _FROM[color]) for image in images])
 
 
-def needed_scale(height: float, width: float, options: Standardize) -> tuple[float, float]:
-    """How far a decoder may reduce an area of interest of this size, in full-size pixels.
-
-    Returns:
-        Factors of height and width, above 0 and at most 1, that leave every target pixel 2 x 2 decoded ones; 1 where
-        a preparation works on the picture's own pixels.
-    """
-    before, _ = _around_resize(options)
-    if any(step.own_pixels() for step in before):
-        return 1.0, 1.0
-    rows, columns = height, width
-    for step in before:
-        vertical, horizontal = step.growth()
-        rows, columns = rows * vertical, columns * horizontal
-    factors = options.size[0] / rows, options.size[1] / columns
-    if options.fit != "stretch":
-        factors = (max(factors) if options.fit == "crop" else min(factors),) * 2
-    return min(1.0, _MARGIN * factors[0]), min(1.0, _MARGIN * factors[1])
-
-
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize with area averaging where a side shrinks and linear interpolation where it grows.
 
@@ -119,6 +136,46 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return pixels
 
 
+def resize_window(pixels: np.ndarray, window: Window, height: int, width: int) -> np.ndarray:
+    """Average the areas of a window that may begin and end inside pixels.
+
+    `cv2.resize` knows whole pixels only. A JPEG reduced to a quarter has 223 rows for 889, of which 222.25 are
+    picture: half a pixel of the result would be wrong at its end. The integral over a window with fractional
+    edges is the summed-area table, interpolated; in whole numbers, so that equal bytes come out everywhere.
+
+    Args:
+        pixels: uint8 (h, w, 3).
+        window: inside the picture, at least `height` by `width`.
+        height, width: of the result.
+    """
+    top, left, bottom, right = (round(edge * _FINE) for edge in window)
+    first, start = top // _FINE, left // _FINE
+    pixels = pixels[first : -(-bottom // _FINE), start : -(-right // _FINE)]
+    if not any(edge % _FINE for edge in (top, left, bottom, right)):
+        return resize(pixels, height, width)
+    rows = _edges(top - first * _FINE, bottom - first * _FINE, height)
+    columns = _edges(left - start * _FINE, right - start * _FINE, width)
+    # 32 bits would not hold the sum of a larger picture
+    depth = cv2.CV_32S if pixels.size // 3 * 255 < 2**31 else cv2.CV_64F
+    table = cv2.integral(pixels, sdepth=depth)
+    bands = np.diff(_interpolated(table, rows), axis=0)
+    totals = np.diff(_interpolated(bands.swapaxes(0, 1), columns), axis=0).swapaxes(0, 1)
+    areas = np.diff(rows)[:, None, None] * np.diff(columns)[None, :, None]
+    return ((2 * totals + areas) // (2 * areas)).astype(np.uint8)
+
+
+def _edges(low: int, high: int, count: int) -> np.ndarray:
+    return low + (high - low) * np.arange(count + 1, dtype=np.int64) // count
+
+
+def _interpolated(table: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Rows of a summed-area table at edges in 1/256 pixels, times 256: int64."""
+    whole, part = np.divmod(edges, _FINE)
+    part = part[:, None, None]
+    following = np.minimum(whole + 1, len(table) - 1)
+    return table[whole].astype(np.int64) * (_FINE - part) + table[following].astype(np.int64) * part
+
+
 def _around_resize(options: Standardize) -> tuple[list[Step], list[Step]]:
     """Preparations before and after the fit."""
     names = [step.step for step in options.prepare]
@@ -126,20 +183,29 @@ def _around_resize(options: Standardize) -> tuple[list[Step], list[Step]]:
     return options.prepare[:place], options.prepare[place:]
 
 
-def _center_crop(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    old_height, old_width = pixels.shape[:2]
+def inside(box: Box, inner: Box) -> Box:
+    """A box given in another one's pixels."""
+    return box[0] + inner[0], box[1] + inner[1], box[0] + inner[2], box[1] + inner[3]
+
+
+def _fit(old_height: int, old_width: int, options: Standardize) -> Part:
+    height, width = options.size
+    if options.fit == "stretch":
+        return Part((0, 0, old_height, old_width), (height, width))
+    if options.fit == "pad":
+        scale = min(height / old_height, width / old_width)
+        inner = min(height, max(1, round(old_height * scale))), min(width, max(1, round(old_width * scale)))
+        return Part((0, 0, old_height, old_width), inner)
     new_height = min(old_height, max(1, round(old_width * height / width)))
     new_width = min(old_width, max(1, round(old_height * width / height)))
     top, left = (old_height - new_height) // 2, (old_width - new_width) // 2
-    return pixels[top : top + new_height, left : left + new_width]
+    return Part((top, left, top + new_height, left + new_width), (height, width))
 
 
-def _pad(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    old_height, old_width = pixels.shape[:2]
-    scale = min(height / old_height, width / old_width)
-    new_height = min(height, max(1, round(old_height * scale)))
-    new_width = min(width, max(1, round(old_width * scale)))
-    inner = resize(pixels, new_height, new_width)
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    bottom, right = height - new_height - top, width - new_width - left
-    return cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
+def _pad(inner: np.ndarray, options: Standardize) -> np.ndarray:
+    """A picture in the middle of the frame, its border rows and columns repeated."""
+    rows, columns = options.size[0] - inner.shape[0], options.size[1] - inner.shape[1]
+    if not rows and not columns:
+        return inner
+    top, left = rows // 2, columns // 2
+    return cv2.copyMakeBorder(inner, top, rows - top, left, columns - left, cv2.BORDER_REPLICATE)

@@ -16,19 +16,21 @@ from evenlight.regions import background, color_mask, contour, crop, face, kmean
 from evenlight.regions.background import foreground
 from evenlight.regions.cut import Cut, whole
 from evenlight.settings import Settings
-from evenlight.standardize import Standardize, needed_scale
+from evenlight.standardize import (
+    Part,
+    Standardize,
+    Window,
+    inside,
+    part_used,
+    standardize,
+    standardize_reduced,
+)
 
-__all__ = [
-    "METHODS",
-    "Cut",
-    "Method",
-    "Nothing",
-    "Region",
-    "apply",
-    "foreground",
-    "needed_size",
-    "needs_full_size",
-]
+__all__ = ["METHODS", "Cut", "Region", "apply", "foreground", "frame", "needed_size", "needs_full_size"]
+
+_MARGIN = 2  # decoded pixels per standardized one, along each side
+# EXIF orientations for which turning upright brings the stored picture's end to the top, to the left
+_END_ON_TOP, _END_AT_LEFT = (3, 4, 7, 8), (2, 3, 6, 7)
 
 
 class Nothing(Settings):
@@ -78,14 +80,70 @@ def needs_full_size(region: Any) -> bool:
     return METHODS[region.method].full_size
 
 
-def needed_size(height: int, width: int, region: Any, standardize: Standardize) -> tuple[int, int]:
+def frame(
+    pixels: np.ndarray, full_size: tuple[int, int], orientation: int, region: Any, options: Standardize
+) -> np.ndarray:
+    """Area of interest and standardizing of one decoded picture, which its decoder may have reduced.
+
+    Args:
+        pixels: upright RGB uint8 (h, w, 3), at least of `needed_size`.
+        full_size: upright (height, width) of the whole picture.
+        orientation: of the file (EXIF, 0 or 1 to 8), which says where a JPEG decoder's last row and column are now.
+
+    Returns:
+        uint8 (H, W, C) as `options` says; for pictures that were reduced, the same to within rounding and the
+        difference between a JPEG decoder's way of reducing and area averaging.
+    """
+    part = _part_used(*full_size, region, options)
+    if part is None or pixels.shape[:2] == tuple(full_size):
+        return standardize(apply(pixels, region).pixels, options)
+    top, left, bottom, right = picture_window(pixels.shape[:2], full_size, orientation)
+    rows, columns = (bottom - top) / full_size[0], (right - left) / full_size[1]
+    box = part.box
+    window = (top + box[0] * rows, left + box[1] * columns, top + box[2] * rows, left + box[3] * columns)
+    return standardize_reduced(pixels, window, part, options)
+
+
+def needed_size(height: int, width: int, region: Any, options: Standardize) -> tuple[int, int]:
     """The smallest (height, width) to which a decoder may reduce an upright picture of this full size.
 
     Standardized pixels keep 2 x 2 decoded ones each; where the method or a preparation must see the picture in its
     own pixels, it is the full size.
     """
-    if needs_full_size(region):
+    part = _part_used(height, width, region, options)
+    if part is None:
         return height, width
-    top, left, bottom, right = region.box if region.method == "crop" else (0, 0, 1, 1)
-    vertical, horizontal = needed_scale(height * (bottom - top), width * (right - left), standardize)
-    return min(height, math.ceil(height * vertical)), min(width, math.ceil(width * horizontal))
+    top, left, bottom, right = part.box
+    return (
+        min(height, math.ceil(_MARGIN * part.inner[0] * height / (bottom - top))),
+        min(width, math.ceil(_MARGIN * part.inner[1] * width / (right - left))),
+    )
+
+
+def picture_window(size: tuple[int, int], full_size: tuple[int, int], orientation: int) -> Window:
+    """Where in a JPEG reduced to n eighths the picture lies; the rest of its last row and column is filling.
+
+    Args:
+        size: upright (height, width) of the reduced picture.
+        full_size: upright (height, width) of the whole picture.
+        orientation: EXIF, 0 or 1 to 8.
+    """
+    rows, columns = (_covered(*sides) for sides in zip(size, full_size, strict=True))
+    top = size[0] - rows if orientation in _END_ON_TOP else 0.0
+    left = size[1] - columns if orientation in _END_AT_LEFT else 0.0
+    return top, left, top + rows, left + columns
+
+
+def _covered(reduced: int, full: int) -> float:
+    eighths = 8 * reduced // full
+    exact = full * eighths / 8
+    return exact if math.ceil(exact) == reduced else float(reduced)
+
+
+def _part_used(height: int, width: int, region: Any, options: Standardize) -> Part | None:
+    """What becomes of a picture of this size; None where it must be seen in its own pixels."""
+    if needs_full_size(region):
+        return None
+    box = crop.box_in((height, width), region) if region.method == "crop" else (0, 0, height, width)
+    part = part_used(box[2] - box[0], box[3] - box[1], options)
+    return None if part is None else Part(inside(box, part.box), part.inner)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from pydantic import Field, model_validator
 
-from evenlight.regions.cut import Color, Cut, MaskRegion, masked
+from evenlight.preparations import Color
+from evenlight.regions.cut import Cut, MaskRegion, masked
 
 _HUES = 180
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from evenlight.regions.cut import Box, Cut, boxed, whole, widen
+from evenlight.preparations import Box
+from evenlight.regions.cut import Cut, boxed, whole, widen
 from evenlight.settings import Settings
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from evenlight.regions.cut import Box, Cut, boxed
+from evenlight.preparations import Box
+from evenlight.regions.cut import Cut, boxed
 from evenlight.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]

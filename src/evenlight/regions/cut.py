@@ -1,17 +1,14 @@
 """What every method of finding the area of interest gives back, and how boxes and masks become one."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 from pydantic import Field
 
+from evenlight.preparations import Box, Color
 from evenlight.settings import Settings
-
-Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom and right are the first outside
-Level = Annotated[int, Field(ge=0, le=255)]
-Color = Annotated[list[Level], Field(min_length=3, max_length=3)]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import cv2.data
 import numpy as np
 from pydantic import Field
 
-from evenlight.regions.cut import Box, Cut, boxed, whole, widen
+from evenlight.preparations import Box
+from evenlight.regions.cut import Cut, boxed, whole, widen
 from evenlight.settings import Settings
 
 _CASCADE = "haarcascade_frontalface_default.xml"
