@@ -95,8 +95,11 @@ def world(
         table[f"property_{name}"] = np.asarray(values, dtype=np.float32)
     for name, values in (groups or {}).items():
         table[f"group_{name}"] = list(values)
+    text = {name: "str" for name, values in table.items() if isinstance(values, list) and name != "glimpse"}
     table.update(columns or {})
-    manifest = pd.DataFrame(table)
+    manifest = pd.DataFrame(table).astype(
+        {"split": "str", **{name: kind for name, kind in text.items() if not columns or name not in columns}}
+    )
     if bad:
         refused = pd.DataFrame(_refused(manifest, quarantined))
         manifest = pd.concat([manifest, refused], ignore_index=True).astype(manifest.dtypes.to_dict())

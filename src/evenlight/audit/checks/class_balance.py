@@ -111,14 +111,13 @@ def _floors(data: AuditData, options: Options, counts: np.ndarray) -> list[Findi
             continue
         if len(each) == 1:
             (name,) = each
-            sentence = f"{name} has {many(each[name], kind)}, fewer than {floor}: {consequence}."
+            count = f"{many(each[name], kind)}, fewer than {floor}" if each[name] else f"no {kind}"
+            sentence = f"{name} has {count}: {consequence}."
         else:
             name = f"{len(each)} classes"
             items = listed([f"{label} ({size:,})" for label, size in each.items()])
-            sentence = (
-                f"{len(each):,} of {len(total):,} classes have fewer than {many(floor, kind)}: {items};"
-                f" {consequence}."
-            )
+            floor_words = f"fewer than {many(floor, kind)}" if floor > 1 else f"no {kind}"
+            sentence = f"{len(each):,} of {len(total):,} classes have {floor_words}: {items}; {consequence}."
         numbers = {"sizes": each, "counted": kind, "floor": floor}
         found.append(Finding(_NAME, severity, name, sentence, numbers, _TITLE))
     return found
