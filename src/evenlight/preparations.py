@@ -1,7 +1,7 @@
 """Preparations of a picture, in the order in which `standardize.prepare` lists them.
 
 To add a step: an options class (a field `step` with its name) and a function from RGB uint8 (h, w, 3) to the same,
-and an entry in STEPS. All but `bandpass` compute in whole numbers with functions that give equal bytes on every CPU.
+and an entry in STEPS. `bandpass` computes in floats and rounds once; all others compute in whole numbers, equal bytes on every CPU.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,7 +2,7 @@
 
 The background is learned after the splits are known, from standardized images, by `subtract_background`; until then
 a picture is kept whole. The mixture of Gaussians per pixel (MOG2, Zivkovic 2004) computes in floats: equal bytes are
-promised on one CPU class.
+promised on one CPU class only (without AVX-512, AVX2, FMA and IPP the masks of 24 photos were the same).
 """
 
 from collections.abc import Iterable, Sequence

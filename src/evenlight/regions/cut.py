@@ -44,7 +44,12 @@ class MaskRegion(MaskSettings):
 
     keep: Literal["inside", "outside"] = Field("inside", description="keep what is selected, or all but it")
     crop: bool = Field(False, description="cut to the smallest box around what is kept")
-    margin: float = Field(0.0, ge=0, le=2, description="wider box, as a share of its sides")
+    margin: float = Field(
+        0.05,
+        ge=0,
+        le=2,
+        description="wider box, as a share of its sides: `fit: pad` then repeats the fill colour",
+    )
 
 
 def whole(pixels: np.ndarray, found: bool = True) -> Cut:

@@ -1,0 +1,105 @@
+"""Stage `subtract_background`: framed images of fixed cameras -> standardized arrays, the background filled."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evenlight.errors import UserError, did_you_mean
+from evenlight.progress import say
+from evenlight.regions.background import Options, learn, remove
+from evenlight.standardize import from_rgb
+from evenlight.storage import atomic_path, read_array, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UNKNOWN = ("", "unknown")
+
+
+def subtract_background(
+    framed: Path, manifest: Path, source: str | None, options: Mapping[str, Any], color: str, target: Path
+) -> None:
+    """Write `<shard>.npy` for all shards of the manifest.
+
+    One image is in memory at a time, and the background of one camera.
+
+    Args:
+        framed: folder of RGB uint8 (N, H, W, 3) arrays, standardized but for their colour space.
+        manifest: manifest.parquet; training images are its usable rows of the split `train`.
+        source: name of the source column, which can be `by` like any group.
+        options: `region` of params.yaml.
+        color: `standardize.color`, the colour space of the result.
+        target: folder of the arrays to write.
+
+    Raises:
+        UserError: `by` is no attribute of the images, or an array is missing or damaged.
+    """
+    from evenlight.manifest import attribute_columns
+
+    settings = Options(**options)
+    table = read_table(manifest)
+    columns = attribute_columns(table, source)
+    if settings.by not in columns:
+        raise UserError(
+            f"region.by: {settings.by!r} is neither the source nor a group of this data set"
+            f"{did_you_mean(settings.by, list(columns)) or '; name the column of the cameras under `datasets`'}"
+        )
+    cameras = table[columns[settings.by]]
+    with ExitStack() as stack:
+        arrays = {
+            shard: (framed / f"{shard}.npy", stack.enter_context(atomic_path(target / f"{shard}.npy")))
+            for shard in sorted(set(table["shard"]))
+        }
+        for given, written in arrays.values():
+            _copy(given, written, color)
+        for camera in sorted(set(cameras[table["row"] >= 0])):
+            rows = table[(cameras == camera) & (table["row"] >= 0)]
+            training = rows[(rows["split"] == "train") & (rows["verdict"] != "quarantined")]
+            if camera in _UNKNOWN:
+                say(f"{settings.by} unknown: {len(rows):,} images left as they are")
+            elif len(training) < settings.minimum:
+                say(
+                    f"{settings.by} {camera!r}: {len(rows):,} images left as they are, because"
+                    f" {len(training):,} training images are fewer than region.minimum, {settings.minimum}"
+                )
+            else:
+                _fill_camera(rows, training, arrays, settings, color)
+
+
+def _copy(given: Path, written: Path, color: str) -> None:
+    images = read_array(given)
+    channels = 1 if color == "gray" else 3
+    copy = np.lib.format.open_memmap(written, "w+", np.uint8, (*images.shape[:3], channels))
+    for number, image in enumerate(images):
+        copy[number] = from_rgb(np.ascontiguousarray(image), color)
+    copy.flush()
+
+
+def _fill_camera(
+    rows: "pd.DataFrame",
+    training: "pd.DataFrame",
+    arrays: Mapping[str, tuple[Path, Path]],
+    settings: Options,
+    color: str,
+) -> None:
+    camera = learn(_images(training, arrays), settings)
+    for shard, numbers in rows.groupby("shard", sort=True)["row"]:
+        given, written = arrays[shard]
+        images = read_array(given)
+        # opened again for every camera, so that what was written need not stay in memory
+        filled = np.lib.format.open_memmap(written, "r+")
+        for number in numbers:
+            filled[number] = from_rgb(remove(images[number], camera, settings), color)
+        filled.flush()
+
+
+def _images(rows: "pd.DataFrame", arrays: Mapping[str, tuple[Path, Path]]) -> Iterator[np.ndarray]:
+    """Framed images of these rows, in path order, as the rows are."""
+    shard, images = "", np.empty(0)
+    for name, number in zip(rows["shard"], rows["row"], strict=True):
+        if name != shard:
+            shard, images = name, read_array(arrays[name][0])
+        yield images[number]
