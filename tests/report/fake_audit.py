@@ -80,8 +80,8 @@ class FakeAudit:
                 "quality",
                 "Image quality by group",
                 [
-                    ("warn", f"{last} is darker: 71 % of its images (85 of 120) are darker than the middle image of the "
-                     "rest (AUC=.29, p<.001 after 40 comparisons).", "Darkest images of one group"),
+                    ("warn", f"{last} is darker: 71 % of its images (85 of 120) are darker than the middle "
+                     "image of the rest (AUC=.29, p<.001 after 40 comparisons).", "Darkest images of one group"),
                     *[("ok", f"{name}: no group differs by more than .10.", "") for name in PROPERTIES],
                 ],
                 [
@@ -109,7 +109,7 @@ class FakeAudit:
             self._check(
                 "labels",
                 "Labels to review",
-                [("info", "8 of 1,188 labels (0.7 %; 95 % 0.3-1.3) look doubtful; at so few most are right.", "To review")],
+                [("info", "8 of 1,188 labels (0.7 %; 95 % 0.3-1.3) look doubtful; most are right.", "To review")],
                 [Gallery("To review", [(p, f"{a}, looks like {b}") for p in some[3:11]])],
             ),
             self._check("outliers", "Unusual images", [("info", "The 12 most unusual images are worth a look.", "")],
@@ -141,7 +141,9 @@ class FakeAudit:
 
     def _heatmap(self) -> Heatmap:
         rows, columns = len(self.classes), len(self.groups)
-        counts = [[(i * 37 + j * 23) % 113 if (i, j) != (0, 1) else 0 for j in range(columns)] for i in range(rows)]
+        counts = [
+            [(i * 37 + j * 23) % 113 if (i, j) != (0, 1) else 0 for j in range(columns)] for i in range(rows)
+        ]
         residuals = [[round(((i + j) % 7 - 3) * 2.7, 2) for j in range(columns)] for i in range(rows)]
         expected = [[40.0 + j for j in range(columns)] for _ in range(rows)]
         title = "By camera"

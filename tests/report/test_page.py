@@ -1,55 +1,17 @@
 """The page as a reader or an attacker meets it: read by an HTML parser, from a results tree on disk."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from fake_results import FakeResults
+from reading import SCRIPT, hostile, made
 
 from evenlight import storage
+from evenlight.audit.findings import SEVERITIES
 from evenlight.errors import UserError
 from evenlight.report.models_view import Axis
 from evenlight.report.page import write_page
-
-SCRIPT = "<script>alert(1)</script>"
-
-
-class Page(HTMLParser):
-    """Tags, attributes and visible text of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.html, self.tags, self.attributes, self.words = html, [], [], []
-        self.feed(html)
-        self.text = " ".join(" ".join(self.words).replace("\xa0", " ").split())
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def values(self, tag: str, attribute: str) -> list[str]:
-        return [value for t, name, value in self.attributes if (t, name) == (tag, attribute)]
-
-
-def made(results: FakeResults, **changes: object) -> Page:
-    arguments = results.write() | changes
-    write_page(**arguments)
-    return Page(arguments["page"].read_text(encoding="utf-8"))
-
-
-def hostile(root: Path) -> FakeResults:
-    return FakeResults(
-        root,
-        classes=sorted(["007", "NA", SCRIPT, "a\"b'c", "=cmd", "$x$"]),
-        groups={SCRIPT: [SCRIPT, "NA"], "camera": ["-1", "\u202egpj.exe"]},
-        names={i: f"{SCRIPT}/\n\"'{{{{7*7}}}}{i}.jpg" for i in range(150)},
-        quarantined=[("a\nb\"'<img src=x onerror=alert(1)>.jpg", "corrupt", SCRIPT)],
-        gallery=100,
-    )
 
 
 def test_hostile_names_are_text_only(tmp_path):
@@ -89,7 +51,6 @@ def test_counts_add_up_and_the_best_model_is_named(tmp_path):
     results = FakeResults(tmp_path, quarantined=bad, groups={"weather": ["clear", "fog"]})
     page = made(results)
     assert "406 files found = 400 used + 4 quarantined + 2 passed over by name" in page.text
-    assert "4 of 404 files (1.0 %) could not be used: 3 truncated and 1 not an image." in page.text
     assert "The best model by validation accuracy is rbf_svm ." in page.text
     test = storage.read_json(tmp_path / "rbf_svm" / "metrics.json")["splits"]["test"]
     right = sum(test["confusion"][k][k] for k in range(2))
@@ -100,8 +61,8 @@ def test_counts_add_up_and_the_best_model_is_named(tmp_path):
     )
     assert "always saying the most frequent class is right on 50.0 %" in page.text
     order = re.findall(r'<th scope="row"><a href="#model-\d"><bdi>(.*?)</bdi>', page.html)
-    assert order == ["rbf_svm", "cnn_small", "threshold"]
-    assert re.findall(r'<details class="model" id="(.*?)"( open)?>', page.html) == [
+    assert order == ["rbf_<wbr>svm", "cnn_<wbr>small", "threshold"]
+    assert re.findall(r'<details class="card model" id="(.*?)"( open)?>', page.html) == [
         ("model-1", " open"),
         ("model-2", ""),
         ("model-3", ""),
@@ -134,7 +95,7 @@ def test_gallery_says_how_many_more(tmp_path, gallery):
     page = made(results)
     wrong = storage.read_json(tmp_path / "only" / "metrics.json")["splits"]["test"]["confusion"]
     total = wrong[0][1] + wrong[1][0]
-    assert page.html.count('loading="lazy"') == gallery
+    assert page.html.split('id="details"')[1].count('loading="lazy"') == gallery
     assert f"{gallery} of {total}; all of them are in only/misclassified.csv" in page.text
 
 
@@ -145,9 +106,22 @@ def test_gallery_says_how_many_more(tmp_path, gallery):
         {"images": 5_000, "classes": [f"a class with a long name {i}" for i in range(100)]},
         {"images": 3_000, "classes": [f"class {i}" for i in range(700)]},
         {"quarantined": [(f"{'deep folder/' * 10}{i}.jpg", "corrupt", "bad CRC") for i in range(20_000)]},
+        {
+            "images": 6_000,
+            "classes": [f"class {i}" for i in range(180)],
+            "groups": {f"attribute {k}": [f"value {i}" for i in range(150)] for k in range(4)},
+            "wrong": {f"m{i}": 0.1 for i in range(8)},
+        },
         {"images": 6_000, "groups": {"patient": [f"patient {i}" for i in range(2_000)]}},
     ],
-    ids=["60,000 images", "100 classes", "700 classes", "20,000 broken files", "2,000 patients"],
+    ids=[
+        "60,000 images",
+        "100 classes",
+        "700 classes",
+        "20,000 broken files",
+        "many of all",
+        "2,000 patients",
+    ],
 )
 def test_page_stays_under_five_megabytes(tmp_path, size):
     page = made(FakeResults(tmp_path, **size))
@@ -156,7 +130,8 @@ def test_page_stays_under_five_megabytes(tmp_path, size):
 
 
 def test_gray_arrays_have_thumbnails(tmp_path):
-    assert made(FakeResults(tmp_path, color="gray")).html.count('loading="lazy"') > 0
+    page = made(FakeResults(tmp_path, color="gray"))
+    assert page.html.split('id="details"')[1].count('loading="lazy"') > 0
 
 
 def test_missing_file_is_one_sentence(tmp_path):
@@ -195,7 +170,9 @@ def test_text_on_every_shade_can_be_read():
     )
     for palette in (light, dark):
         pairs = [("h-low", f"h{k}") for k in range(1, 6)] + [("h-high", f"h{k}") for k in range(6, 10)]
-        pairs += [(name, f"{name}-bg") for name in ("look", "few", "note", "fine")]
+        pairs += [(name, f"{name}-bg") for name in SEVERITIES]
+        pairs += [("h-low", f"{side}{k}") for side in ("more", "less") for k in (1, 2, 3)]
+        pairs += [("h-high", "more4"), ("h-high", "less4")]
         pairs += [
             ("muted", "paper"),
             ("muted", "panel"),

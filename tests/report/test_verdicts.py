@@ -4,9 +4,18 @@ import pytest
 from fake_results import estimate
 
 from evenlight.report.models_view import Model
-from evenlight.report.verdicts import Rules, findings, group_state, set_apart
+from evenlight.report.verdicts import (
+    Finding,
+    Rules,
+    findings,
+    from_audit,
+    group_state,
+    leak_sentence,
+    set_apart,
+    strip,
+)
 
-SUMMARY = {"found": 400, "quarantined": 0, "reasons": {}, "notes": []}
+SUMMARY = {"used": 400, "quarantined": 0, "reasons": {}, "notes": []}
 
 
 def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=None) -> Model:
@@ -21,18 +30,18 @@ def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=No
     return Model({"model": name, "baseline": baseline, "classes": ["day"], "splits": {"test": test} | seen})
 
 
-def said(models, state) -> list[str]:
-    found = findings(SUMMARY, models, models[0], Rules())
-    return [f.sentence.replace("\xa0", " ") for f in found if f.state == state]
+def said(models, severity) -> list[str]:
+    found = findings(SUMMARY, models, models[0], Rules(), audited=False)
+    return [f.sentence.replace("\xa0", " ") for f in found if f.severity == severity]
 
 
 @pytest.mark.parametrize(
     ("right", "n", "state"),
     [
-        (40, 80, "look"),  # 50 %, interval to 60.7 %: below 92 %
-        (465, 500, "fine"),  # 93 %, from 90.4 %: within 5 points of 92 %
-        (36, 40, "few"),  # 90 %, but from 76.9 %
-        (0, 29, "few"),  # under 30 images, however bad
+        (40, 80, "warn"),  # 50 %, interval to 60.7 %: below 92 %
+        (465, 500, "ok"),  # 93 %, from 90.4 %: within 5 points of 92 %
+        (36, 40, "not_enough_data"),  # 90 %, but from 76.9 %
+        (0, 29, "not_enough_data"),  # under 30 images, however bad
     ],
 )
 def test_group_state(right, n, state):
@@ -41,7 +50,7 @@ def test_group_state(right, n, state):
 
 
 def test_worst_judged_group_is_named_with_numbers_and_caution():
-    (sentence,) = said([model(groups={"a": (420, 430), "b": (40, 70), "tiny": (0, 8)})], "look")
+    (sentence,) = said([model(groups={"a": (420, 430), "b": (40, 70), "tiny": (0, 8)})], "warn")
     assert sentence.startswith(
         "camera “b”: svm is right on 57.1 % (95 % interval 45.5 to 68.1) of 70 test images"
     )
@@ -52,12 +61,12 @@ def test_worst_judged_group_is_named_with_numbers_and_caution():
 
 def test_small_groups_are_never_called_fine():
     alone = [model(groups={"a": (455, 490), "b": (5, 10)})]
-    assert said(alone, "look") == []
-    assert any(sentence.startswith("camera “a”") for sentence in said(alone, "few"))
-    assert not any("camera" in sentence for sentence in said(alone, "fine"))
+    assert said(alone, "warn") == []
+    assert any(sentence.startswith("camera “a”") for sentence in said(alone, "not_enough_data"))
+    assert not any("camera" in sentence for sentence in said(alone, "ok"))
     assert (
         "camera: none of 2 values has the 30 test images"
-        in said([model(groups={"a": (9, 9), "b": (5, 10)})], "few")[0]
+        in said([model(groups={"a": (9, 9), "b": (5, 10)})], "not_enough_data")[0]
     )
 
 
@@ -65,10 +74,10 @@ def test_baseline_has_three_outcomes():
     models = [model(), model("coin", 240), model("inverse", 100)]
     assert any(
         s.startswith("coin is not shown to be better than the majority baseline (50.0 %)")
-        for s in said(models, "few")
+        for s in said(models, "not_enough_data")
     )
-    assert any(s.startswith("inverse is worse than the majority baseline") for s in said(models, "look"))
-    assert not any("svm is" in s for state in ("look", "few") for s in said(models, state))
+    assert any(s.startswith("inverse is worse than the majority baseline") for s in said(models, "warn"))
+    assert not any("svm is" in s for state in ("warn", "not_enough_data") for s in said(models, state))
 
 
 def test_overlap_with_the_best():
@@ -77,14 +86,70 @@ def test_overlap_with_the_best():
     assert set_apart(far, best) is True
     assert any(
         s.startswith("near is not distinguishable from svm on these 500 test images")
-        for s in said([best, near, far], "few")
+        for s in said([best, near, far], "not_enough_data")
     )
 
 
 def test_a_tie_on_validation_is_said():
     tied = [model(validation=48), model("rf", 450, validation=48), model("cnn", 450, validation=47)]
-    assert said(tied, "note") == [
+    assert said(tied, "info") == [
         "svm and rf share the best validation accuracy; the choice among them says little."
     ]
-    assert said([tied[0], tied[2]], "note") == []
-    assert said([model(), model("rf")], "note") == []
+    assert said([tied[0], tied[2]], "info") == []
+    assert said([model(), model("rf")], "info") == []
+
+
+def leaky(made: Model, right: int, n: int, removed: int) -> Model:
+    made.test["without_leaks"] = {"n": n, "removed": removed, "accuracy": estimate(right, n)}
+    return made
+
+
+def test_accuracy_without_leaks_is_said_with_counts():
+    of_400 = leaky(model(right=362, n=400), 350, 388, 12)
+    sentence = "Without the 12 leaked images accuracy is 90.2 % (350 of 388), not 90.5 % (362 of 400)."
+    assert leak_sentence(of_400).replace("\xa0", " ") == sentence
+    assert said([of_400], "info") == [f"svm: {sentence}"]
+
+
+def test_one_leak_an_equal_accuracy_and_none_at_all():
+    assert (
+        leak_sentence(leaky(model(), 460, 499, 1)).replace("\xa0", " ")
+        == "Without the leaked image accuracy is 92.2 % (460 of 499), not 92.0 % (460 of 500)."
+    )
+    same = leak_sentence(leaky(model(), 368, 400, 100)).replace("\xa0", " ")
+    assert same == "Without the 100 leaked images accuracy stays the same, 92.0 % (368 of 400)."
+    everything = model()
+    everything.test["without_leaks"] = {"n": 0, "removed": 500, "accuracy": estimate(0, 0)}
+    assert leak_sentence(everything) == ""
+    none = model()
+    none.test["without_leaks"] = None
+    assert leak_sentence(none) == ""
+
+
+def test_strip_counts_every_severity_and_keeps_the_order_of_equals():
+    found = [Finding(s, s + str(k), "models") for k in range(2) for s in ("ok", "warn", "info", "serious")]
+    made = strip([*found, Finding("not_enough_data", "few", "models")])
+    assert made.counts == {"serious": 2, "warn": 2, "not_enough_data": 1, "info": 2, "ok": 2}
+    assert [f.sentence for f in made.flagged] == ["serious0", "serious1", "warn0", "warn1"]
+    assert [f.sentence for f in made.unjudged] == ["few"]
+    assert [f.sentence for f in made.rest] == ["info0", "info1", "ok0", "ok1"]
+
+
+def test_findings_of_the_audit_lead_to_their_section():
+    audit = [{"check": "leakage", "severity": "serious", "sentence": "12 images leak.", "evidence": ""}]
+    (finding,) = from_audit(audit, {"leakage": "Leaks between splits"})
+    assert (finding.severity, finding.section, finding.where) == (
+        "serious",
+        "audit-leakage",
+        "Leaks between splits",
+    )
+
+
+def test_files_are_counted_once():
+    bad = SUMMARY | {"quarantined": 100, "reasons": {"corrupt": 90, "truncated": 10}, "notes": ["A note."]}
+    alone = findings(bad, [], None, Rules(), audited=False)
+    assert [(f.severity, f.sentence.replace("\xa0", " ")) for f in alone] == [
+        ("warn", "100 of 500 files (20.0 %) could not be used: 90 corrupt and 10 truncated."),
+        ("info", "A note."),
+    ]
+    assert [f.sentence for f in findings(bad, [], None, Rules(), audited=True)] == ["A note."]

@@ -75,7 +75,9 @@ def audit_checks(
     sections = [*sections, *({"check": name, "title": name, "evidence": []} for name in extra)]
 
     flagged = {(f["check"], f["evidence"]) for f in findings if f["severity"] in FLAGGED}
-    wanted = [(section["check"], k, item) for section in sections for k, item in enumerate(section["evidence"])]
+    wanted = [
+        (section["check"], k, item) for section in sections for k, item in enumerate(section["evidence"])
+    ]
     contents = {}
     for check, k, item in sorted(wanted, key=lambda entry: (entry[0], entry[2]["title"]) not in flagged):
         contents[check, k] = _CONTENT[item["kind"]](item, thumbnails, minimum_cell)
@@ -156,7 +158,9 @@ def _heatmap(item: Mapping[str, Any], thumbnails: Thumbnails, minimum_cell: int)
             count, expected, residual = (item[key][i][j] for key in ("counts", "expected", "residuals"))
             ratio = count / expected if expected else None
             twin.append((row, column, count, expected, ratio, residual))
-            cells.append((count, _shade(count, residual, minimum_cell), _cell_title(expected, ratio, residual)))
+            cells.append(
+                (count, _shade(count, residual, minimum_cell), _cell_title(expected, ratio, residual))
+            )
         rows.append((row, cells[:_COLUMNS]))
     twin.sort(key=lambda cell: -abs(cell[5] or 0.0))
     return {

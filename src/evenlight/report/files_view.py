@@ -110,7 +110,9 @@ def _tiles(bad: "pd.DataFrame", thumbnails: Thumbnails) -> list[tuple[str, str, 
     """Examples of every reason: as many of each as fit, those with something to see first."""
     import numpy as np
 
-    blank = np.array([row < 0 and not data for row, data in zip(bad["row"], bad["glimpse"], strict=True)], bool)
+    blank = np.array(
+        [row < 0 and not data for row, data in zip(bad["row"], bad["glimpse"], strict=True)], bool
+    )
     ordered = bad.assign(blank=blank).sort_values(["reason", "blank"], kind="stable")
     turn = ordered.groupby("reason").cumcount().to_numpy()
     chosen = ordered.iloc[np.sort(np.argsort(turn, kind="stable")[:_TILES])]

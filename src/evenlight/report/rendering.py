@@ -25,6 +25,7 @@ def environment() -> "jinja2.Environment":
     made.filters |= {
         "visible": visible_text,
         "prose": prose,
+        "pieces": pieces,
         "count": lambda number: f"{number:,}",
         "plural": lambda number, word: f"{number:,} {word}" if number == 1 else f"{number:,} {word}s",
         "number": number_text,
@@ -39,6 +40,12 @@ def prose(sentence: str) -> str:
     """A sentence with nothing hidden in it, whose percentages do not break over two lines."""
     shown = _SPACE.join(visible_text(part) for part in sentence.split(_SPACE))
     return re.sub(r"(?<=\d) (?=%)", _SPACE, shown)
+
+
+def pieces(name: str) -> list[str]:
+    """Parts between which a long name may be broken: folders of a path, else words joined by underscores."""
+    end = "/" if "/" in name else "_"
+    return re.findall(f"[^{end}]*{end}+|[^{end}]+", name)
 
 
 def number_text(value: float | int | None) -> str:

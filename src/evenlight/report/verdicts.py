@@ -141,10 +141,11 @@ def leak_sentence(model: "Model") -> str:
     if accuracy.get("value") is None or all_images.get("value") is None:
         return ""
     removed = clean["removed"]
-    return (
-        f"Without the {'leaked image' if removed == 1 else f'{removed:,} leaked images'} accuracy is "
-        f"{_right(accuracy['value'], clean['n'])}, not {_right(all_images['value'], model.test['n'])}."
-    )
+    images = "leaked image" if removed == 1 else f"{removed:,} leaked images"
+    now, before = _right(accuracy["value"], clean["n"]), _right(all_images["value"], model.test["n"])
+    if _percent(accuracy["value"]) == _percent(all_images["value"]):
+        return f"Without the {images} accuracy stays the same, {now}."
+    return f"Without the {images} accuracy is {now}, not {before}."
 
 
 def _right(share: float, n: int) -> str:

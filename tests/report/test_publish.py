@@ -1,0 +1,29 @@
+"""What is published: findings and quarantine, and nothing of an earlier failed run."""
+
+import csv
+
+from fake_results import FakeResults
+
+from evenlight import storage
+from evenlight.reasons import REASONS
+from evenlight.stages.publish import publish
+
+
+def test_findings_and_quarantine_are_published_and_the_failed_run_is_forgotten(tmp_path):
+    results = tmp_path / "results"
+    fake = FakeResults(results, images=400, quarantined=[("day/cut.jpg", "truncated", "ends early")])
+    fake.write()
+    for name in ("index.html", "metrics.json", "confusion.csv", "history.csv", "rbf_svm/confusion.png"):
+        storage.write_text(results / name, name)
+    folder = tmp_path / "reports"
+    storage.write_text(folder / "quarantine.html", "an earlier run stopped")
+    assert (fake.table["verdict"] == "repaired").any()
+
+    params = {"embed": {"features": ["color"]}, "models": {}}
+    publish(results, results / "manifest.parquet", params, folder)
+
+    assert (folder / "findings.json").read_bytes() == (results / "audit" / "findings.json").read_bytes()
+    assert not (folder / "quarantine.html").exists()
+    with open(folder / "tables" / "quarantine.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows[1:] == [["day/cut.jpg", "truncated", REASONS["truncated"], "ends early"]]
