@@ -87,7 +87,7 @@ def world(
         "component": np.arange(n, dtype=np.int32),
         "leak": [""] * n,
         "shard": ["0000"] * n,
-        "glimpse": [b""] * n,
+        "glimpse": np.full(n, b"", dtype=object),
     }
     for name in PROPERTIES:
         table[f"property_{name}"] = rng.normal(size=n).astype(np.float32)
@@ -95,7 +95,7 @@ def world(
         table[f"property_{name}"] = np.asarray(values, dtype=np.float32)
     for name, values in (groups or {}).items():
         table[f"group_{name}"] = list(values)
-    text = {name: "str" for name, values in table.items() if isinstance(values, list) and name != "glimpse"}
+    text = {name: "str" for name, values in table.items() if isinstance(values, list)}
     table.update(columns or {})
     manifest = pd.DataFrame(table).astype(
         {"split": "str", **{name: kind for name, kind in text.items() if not columns or name not in columns}}

@@ -105,6 +105,11 @@ def test_no_false_alarm_with_a_hundred_classes():
     assert np.mean([one.p < 0.05 for one in found]) <= 0.08
 
 
+def test_luck_makes_v_no_surer():
+    even, uneven = np.array([[20, 20], [20, 20]]), np.array([[22, 18], [18, 22]])
+    assert association(even, 99, 0).high == pytest.approx(association(uneven, 99, 0).high, rel=0.1)
+
+
 def test_upper_end_of_v_holds_the_true_v():
     true = np.array([[0.2, 0.1, 0.05], [0.1, 0.2, 0.35]])
     margins = np.outer(true.sum(axis=1), true.sum(axis=0))

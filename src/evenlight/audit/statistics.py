@@ -120,10 +120,10 @@ def _corrected_v(statistic: float, n: float, rows: int, columns: int) -> tuple[f
     least = min(rows - (rows - 1) ** 2 / max(n - 1, 1), columns - (columns - 1) ** 2 / max(n - 1, 1)) - 1
     if least <= 1e-12:
         return float("nan"), float("nan")
-    # the largest noncentrality under which chi2 would still be this small (Steiger and Fouladi 1997)
-    bound, most = 0.0, 4 * statistic + 40 + 4 * degrees
-    if ncx2.cdf(statistic, degrees, 1e-9) > _TAIL:
-        bound = brentq(lambda away: ncx2.cdf(statistic, degrees, away) - _TAIL, 1e-9, most)
+    # the largest noncentrality under which chi2 would still be this small (Steiger and Fouladi 1997); a chi2 that is
+    # smaller than it is on average is luck and makes nothing surer
+    seen = max(statistic, degrees)
+    bound = brentq(lambda away: ncx2.cdf(seen, degrees, away) - _TAIL, 1e-9, 4 * seen + 40)
     v = min(1.0, float(np.sqrt(phi / least)))
     return v, max(v, min(1.0, float(np.sqrt(bound / n / least))))
 

@@ -274,6 +274,8 @@ def _title(link: _Link) -> str:
 
 def _evidence(data: AuditData, options: Options, link: _Link) -> list[Evidence]:
     """The table as a heat map, the cells that stand out, and for two classes the shares with intervals."""
+    if link.n == 0:
+        return []
     strength = np.abs(link.result.residuals)
     rows = _strongest(strength.max(axis=1), options.shown)
     columns = _strongest(strength.max(axis=0), options.shown)

@@ -131,12 +131,13 @@ def _cells(
     """
     empty: list[_Cell] = []
     few: list[_Cell] = []
-    known = {
+    known_few = {
         frozenset([(axis.name, value)])
         for axis in {axis.name: axis for axes in tables for axis in axes}.values()
         for value, n in zip(axis.values, np.bincount(axis.codes, minlength=len(axis.values)), strict=True)
         if n < minimum
     }
+    known_empty: set[frozenset[tuple[str, str]]] = set()
     judged = 0
     for axes in tables:
         shape = tuple(len(axis.values) for axis in axes)
@@ -147,11 +148,13 @@ def _cells(
         thin = (counts < minimum) & ((counts > 0) | (expected >= options.expected - 1e-6))
         for at in np.argwhere(thin):
             parts = tuple((axis.name, axis.values[i]) for axis, i in zip(axes, at, strict=True))
-            if any(frozenset(part) in known for k in range(1, len(parts)) for part in combinations(parts, k)):
-                continue
-            known.add(frozenset(parts))
             cell = _Cell(parts, int(counts[tuple(at)]), float(expected[tuple(at)]))
-            (few if cell.n else empty).append(cell)
+            cells, known = (few, known_few) if cell.n else (empty, known_empty)
+            if not any(
+                frozenset(part) in known for k in range(1, len(parts)) for part in combinations(parts, k)
+            ):
+                known.add(frozenset(parts))
+                cells.append(cell)
     empty.sort(key=lambda cell: (-cell.expected, cell.parts))
     few.sort(key=lambda cell: (cell.n / max(cell.expected, 1e-9), cell.parts))
     return empty, few, judged
