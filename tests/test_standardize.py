@@ -1,23 +1,21 @@
-"""Standardizing: one shape, known pixels, and the stage that does it for a shard."""
+"""Standardizing: one shape, known pixels, and the same result from pictures that a decoder reduced."""
 
-from collections import namedtuple
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from evenlight.errors import UserError
-from evenlight.listing import list_folder
-from evenlight.scanning import scan_shard
-from evenlight.stages.standardize import standardize as stage
-from evenlight.standardize import resize, standardize, to_rgb
-from evenlight.storage import read_array, write_table
+from evenlight.standardize import Standardize, from_rgb, resize, resize_window, standardize, to_rgb
 
 FITS = ["stretch", "pad", "crop"]
-OPTIONS = {"size": [16, 12], "fit": "stretch", "color": "rgb"}
+
+
+def run(pixels: np.ndarray, size: Any, fit: str = "stretch", color: str = "rgb", **more: Any) -> np.ndarray:
+    return standardize(pixels, Standardize(size=list(size), fit=fit, color=color, **more))
 
 
 @given(
@@ -30,7 +28,7 @@ OPTIONS = {"size": [16, 12], "fit": "stretch", "color": "rgb"}
 def test_shape_and_constant_images(shape: tuple, size: tuple, fit: str, value: int) -> None:
     pixels = np.full((*shape, 3), value, dtype=np.uint8)
     pixels[..., 1] = 255 - value
-    result = standardize(pixels, size, fit, "rgb")
+    result = run(pixels, size, fit, "rgb")
     assert result.shape == (*size, 3)
     assert result.dtype == np.uint8
     assert (result == pixels[0, 0]).all()
@@ -38,17 +36,17 @@ def test_shape_and_constant_images(shape: tuple, size: tuple, fit: str, value: i
 
 @pytest.mark.parametrize("fit", FITS)
 def test_an_image_of_the_right_size_is_unchanged(photo: np.ndarray, fit: str) -> None:
-    np.testing.assert_array_equal(standardize(photo, photo.shape[:2], fit, "rgb"), photo)
+    np.testing.assert_array_equal(run(photo, photo.shape[:2], fit, "rgb"), photo)
 
 
 def test_shrinking_averages_areas() -> None:
     pixels = np.zeros((24, 24, 3), dtype=np.uint8)
     pixels[1::3, 1::3] = 180  # the middle of every 3 x 3 block, where sampling would look
-    assert (standardize(pixels, (8, 8), "stretch", "rgb") == 20).all()
+    assert (run(pixels, (8, 8), "stretch", "rgb") == 20).all()
     # one side shrinks, the other grows: still an average, no alias of every third column
     stripes = np.zeros((8, 48, 3), dtype=np.uint8)
     stripes[:, 1::3] = 210
-    assert (standardize(stripes, (16, 16), "stretch", "rgb") == 70).all()
+    assert (run(stripes, (16, 16), "stretch", "rgb") == 70).all()
 
 
 def test_growing_is_linear() -> None:
@@ -63,35 +61,45 @@ def test_pad_repeats_the_border_and_crop_takes_the_centre() -> None:
     wide[:, 10:20] = 100  # left, middle and right third
     wide[:, 20:] = 200
     wide[0], wide[-1] = 50, 150
-    padded = standardize(wide, (30, 30), "pad", "rgb")
+    padded = run(wide, (30, 30), "pad", "rgb")
     np.testing.assert_array_equal(padded[10:20], wide)
     assert (padded[:10] == 50).all()
     assert (padded[20:] == 150).all()
-    np.testing.assert_array_equal(standardize(wide, (10, 10), "crop", "rgb"), wide[:, 10:20])
+    np.testing.assert_array_equal(run(wide, (10, 10), "crop", "rgb"), wide[:, 10:20])
     tall = wide.transpose(1, 0, 2)
-    np.testing.assert_array_equal(standardize(tall, (30, 30), "pad", "rgb"), padded.transpose(1, 0, 2))
-    np.testing.assert_array_equal(standardize(tall, (10, 10), "crop", "rgb"), tall[10:20])
+    np.testing.assert_array_equal(run(tall, (30, 30), "pad", "rgb"), padded.transpose(1, 0, 2))
+    np.testing.assert_array_equal(run(tall, (10, 10), "crop", "rgb"), tall[10:20])
 
 
 @pytest.mark.parametrize("shape", [(8, 400), (400, 8)])
 @pytest.mark.parametrize("fit", FITS)
 def test_extreme_proportions(shape: tuple[int, int], fit: str) -> None:
-    assert standardize(np.zeros((*shape, 3), np.uint8), (64, 64), fit, "rgb").shape == (64, 64, 3)
+    assert run(np.zeros((*shape, 3), np.uint8), (64, 64), fit, "rgb").shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize(
-    ("color", "expected"),
-    [("rgb", [255, 0, 0]), ("hsv", [0, 255, 255]), ("gray", [76]), ("lab", [136, 208, 195])],
+    ("pure", "gray", "hsv"),
+    [
+        ([255, 0, 0], 76, [0, 255, 255]),
+        ([0, 255, 0], 150, [60, 255, 255]),
+        ([0, 0, 255], 29, [120, 255, 255]),
+        ([255, 165, 0], 173, [19, 255, 255]),
+    ],
 )
-def test_colours_of_pure_red(color: str, expected: list[int]) -> None:
-    red = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
-    result = standardize(red, (8, 8), "stretch", color)
-    assert result.shape == (8, 8, len(expected))
-    assert result[0, 0].tolist() == expected
-    back = to_rgb(result[None], color)
-    assert back.shape == (1, 8, 8, 3)
-    target = [76] * 3 if color == "gray" else [255, 0, 0]
-    assert np.abs(back[0, 0, 0].astype(int) - target).max() <= 2
+def test_colours_of_pure_pictures(pure: list[int], gray: int, hsv: list[int]) -> None:
+    """With the channels in the wrong order, red would be 29, and orange 126."""
+    pixels = np.full((8, 8, 3), pure, dtype=np.uint8)
+    for color, expected in (("gray", [gray]), ("hsv", hsv), ("rgb", pure)):
+        result = run(pixels, (8, 8), "stretch", color)
+        assert result.shape == (8, 8, len(expected))
+        assert (result == expected).all()
+        back = to_rgb(result[None], color)
+        assert np.abs(back[0, 0, 0].astype(int) - ([gray] * 3 if color == "gray" else pure)).max() <= 3
+    assert run(np.full((8, 8, 3), (255, 0, 0), np.uint8), (8, 8), "pad", "lab")[0, 0].tolist() == [
+        136,
+        208,
+        195,
+    ]
 
 
 @pytest.mark.parametrize(("color", "channels"), [("rgb", 3), ("gray", 1), ("hsv", 3)])
@@ -99,60 +107,99 @@ def test_to_rgb_of_no_image(color: str, channels: int) -> None:
     assert to_rgb(np.zeros((0, 4, 5, channels), np.uint8), color).shape == (0, 4, 5, 3)
 
 
-# the stage
-
-
-@pytest.fixture
-def shard(tmp_path: Path, png: bytes, jpeg: bytes) -> Path:
-    """A scanned shard: two images with a broken file and an odd name between them."""
-    raw = tmp_path / "raw"
-    (raw / "a").mkdir(parents=True)
-    (raw / "a" / "1.png").write_bytes(png)
-    (raw / "a" / "2.jpg").write_bytes(b"text")
-    (raw / "a" / "3 \n\\x41.jpg").write_bytes(jpeg)
-    write_table(tmp_path / "0000.parquet", scan_shard(raw, list_folder(raw).files))
-    return tmp_path / "0000.parquet"
-
-
-def test_stage_keeps_rows_in_manifest_order(tmp_path: Path, shard: Path, photo: np.ndarray) -> None:
-    stage(tmp_path / "raw", shard, OPTIONS, tmp_path / "new" / "0000.npy")
-    images = read_array(tmp_path / "new" / "0000.npy")
-    assert images.shape == (2, 16, 12, 3)
-    np.testing.assert_array_equal(images[0], standardize(photo, (16, 12), "stretch", "rgb"))
-    assert np.abs(images[1].astype(int) - images[0]).mean() < 6
-
-
-def test_stage_writes_gray_and_empty_shards(tmp_path: Path, shard: Path) -> None:
-    stage(tmp_path / "raw", shard, OPTIONS | {"color": "gray"}, tmp_path / "gray.npy")
-    assert read_array(tmp_path / "gray.npy").shape == (2, 16, 12, 1)
-    write_table(tmp_path / "empty.parquet", scan_shard(tmp_path, []))
-    stage(tmp_path / "raw", tmp_path / "empty.parquet", OPTIONS, tmp_path / "empty.npy")
-    assert read_array(tmp_path / "empty.npy").shape == (0, 16, 12, 3)
-
-
-@pytest.mark.parametrize("change", [lambda file: file.write_bytes(file.read_bytes() + b"x"), Path.unlink])
-def test_stage_refuses_an_image_that_changed(tmp_path: Path, shard: Path, change: object) -> None:
-    change(tmp_path / "raw" / "a" / "1.png")  # type: ignore[operator]
-    with pytest.raises(UserError, match=r"'a/1.png': this image changed .* run `snakemake"):
-        stage(tmp_path / "raw", shard, OPTIONS, tmp_path / "0000.npy")
-    assert not (tmp_path / "0000.npy").exists()
-
-
-def test_stage_says_when_the_disk_is_too_small(
-    tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = namedtuple("usage", "total used free")(10, 9, 1)
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
-    with pytest.raises(UserError, match=r"needs about .* MB .* make space"):
-        stage(tmp_path / "raw", shard, OPTIONS, tmp_path / "new" / "0000.npy")
-
-
-def test_stage_into_a_file_is_one_sentence(tmp_path: Path, shard: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="can't write it"):
-        stage(tmp_path / "raw", shard, OPTIONS, tmp_path / "file" / "0000.npy")
-
-
 def test_opencv_agrees(photo: np.ndarray) -> None:
     expected = cv2.resize(photo, (20, 12), interpolation=cv2.INTER_AREA)
-    np.testing.assert_array_equal(standardize(photo, (12, 20), "stretch", "rgb"), expected)
+    np.testing.assert_array_equal(run(photo, (12, 20), "stretch", "rgb"), expected)
+
+
+def test_from_rgb_is_the_way_back(photo: np.ndarray) -> None:
+    for color in ("rgb", "lab", "hsv"):
+        back = to_rgb(from_rgb(photo, color)[None], color)[0]
+        assert np.abs(back.astype(int) - photo).mean() < 3
+    assert from_rgb(photo, "gray").shape == (24, 40, 1)
+
+
+# preparations around the fit
+
+
+def test_steps_before_resize_see_the_picture_and_those_after_it_the_frame() -> None:
+    specks = np.zeros((64, 64, 3), np.uint8)
+    specks[4::8, 4::8] = 255
+    median = {"step": "denoise", "filter": "median", "size": 3}
+    assert run(specks, (8, 8), prepare=[median]).max() == 0, "single pixels are gone before they count"
+    assert run(specks, (8, 8), prepare=[{"step": "resize"}, median]).min() == 4, (
+        "255 / 64 is even in the frame"
+    )
+    turned = run(specks, (8, 8), prepare=[{"step": "negate"}, median])
+    assert (turned == 255).all()
+
+
+def test_preparation_comes_before_the_colour_space(photo: np.ndarray) -> None:
+    negated = run(photo, (24, 40), color="gray", prepare=[{"step": "negate"}])
+    np.testing.assert_array_equal(negated[..., 0], cv2.cvtColor(255 - photo, cv2.COLOR_RGB2GRAY))
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([{"step": "resize"}, {"step": "trim"}], "`trim` changes the size"),
+        ([{"step": "resize"}, {"step": "negate"}, {"step": "extend"}], "`extend` changes the size"),
+        ([{"step": "resize"}, {"step": "resize"}], "`resize` may be named once"),
+        ([{"step": "blur"}], "'blur' found using 'step'"),
+        ([{"step": "negate", "amount": 1}], "Extra inputs"),
+    ],
+)
+def test_mistakes_in_prepare(steps: list, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Standardize(prepare=steps)
+
+
+# windows with edges inside pixels
+
+
+def average(
+    pixels: np.ndarray, window: tuple[float, float, float, float], size: tuple[int, int]
+) -> np.ndarray:
+    """Area average, by drawing every pixel as 16 x 16 of them."""
+    large = pixels.repeat(16, axis=0).repeat(16, axis=1).astype(float)
+    top, left, bottom, right = (round(16 * edge) for edge in window)
+    part = large[top:bottom, left:right]
+    rows, columns = part.shape[0] // size[0], part.shape[1] // size[1]
+    return part.reshape(size[0], rows, size[1], columns, 3).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("window", "size"),
+    [((0, 0, 22.5, 40), (5, 4)), ((1.25, 3.5, 22.25, 36.75), (6, 7)), ((0.5, 0.25, 1.5, 2.25), (1, 2))],
+)
+def test_window_averages_areas(photo: np.ndarray, window: tuple, size: tuple[int, int]) -> None:
+    result = resize_window(photo, window, *size)
+    assert np.abs(result - average(photo, window, size)).max() <= 0.5 + 1e-9
+
+
+def test_window_of_whole_pixels_is_resize(photo: np.ndarray) -> None:
+    np.testing.assert_array_equal(
+        resize_window(photo, (2.0, 4, 22, 36), 8, 8), resize(photo[2:22, 4:36], 8, 8)
+    )
+
+
+def test_window_of_a_large_bright_picture() -> None:
+    """The sum of its pixels does not fit 32 bits."""
+    bright = np.full((2900, 2904, 3), 255, np.uint8)
+    assert (resize_window(bright, (0, 0, 2899.5, 2904), 16, 16) == 255).all()
+
+
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    st.tuples(*[st.floats(0, 0.49)] * 4),
+    st.integers(0, 255),
+)
+def test_window_of_a_constant_picture(shape: tuple, size: tuple, margins: tuple, value: int) -> None:
+    pixels = np.full((*shape, 3), value, np.uint8)
+    top, left, bottom, right = (margin * side for margin, side in zip(margins, shape * 2, strict=True))
+    window = (top, left, shape[0] - bottom, shape[1] - right)
+    # at least 1/256 pixel for each pixel of the result
+    if (window[2] - window[0]) * 256 < 2 * size[0] or (window[3] - window[1]) * 256 < 2 * size[1]:
+        return
+    assert (resize_window(pixels, window, *size) == value).all()
