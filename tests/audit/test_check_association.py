@@ -43,6 +43,18 @@ def test_the_planted_confound_is_a_warning_by_name():
     assert low < share < high
 
 
+def test_every_value_that_stands_out_is_named_though_no_class_can_be_twice_as_frequent():
+    labels, values = [], []
+    for name, nights in {"fog": 85, "haze": 88, "sun": 36, "rain": 36, "snow": 36}.items():
+        labels += ["night"] * nights + ["day"] * (100 - nights)
+        values += [name] * 100
+    finding = found(world(labels, groups={"weather": values}))[0]
+    assert [(cell["value"], cell["class"]) for cell in finding.numbers["cells"]] == [
+        ("haze", "night"),
+        ("fog", "night"),
+    ]
+
+
 def confounded(n, v, seed):
     """3 classes x 4 groups; one cell is filled up from its row until Cramer's V is v in the population."""
     table = np.outer([0.4, 0.3, 0.2, 0.1], [0.4, 0.35, 0.25])

@@ -115,6 +115,19 @@ def test_what_follows_from_a_part_is_said_once():
     assert [one.subject for one in findings if one.severity == "warn"] == ["class = night and weather = fog"]
 
 
+def test_thin_because_a_part_is_thin_is_said_once():
+    data = crossed(60)
+    inside = (data.values("weather") == "fog") & (data.rows["label"] == "day").to_numpy()
+    keep = ~inside | (np.cumsum(inside) % 12 == 0)
+    data = world(
+        data.rows["label"][keep].tolist(),
+        groups={name: data.values(name)[keep].tolist() for name in ("weather", "district")},
+    )
+    (finding,) = found(data)
+    assert finding.numbers["few"] == 1
+    assert "class = day and weather = fog (10)" in finding.sentence
+
+
 def test_a_link_of_two_columns_does_not_empty_the_third():
     """Night in fog is rare; that a single district has none of it is no surprise."""
     draws = np.random.default_rng(0)

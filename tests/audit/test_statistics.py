@@ -142,6 +142,9 @@ def test_design_effect_is_one_without_likeness():
     assert design_effect(rows, columns, np.arange(2000)) == pytest.approx(1, abs=0.02)
     assert design_effect(rows, columns, draws.integers(100, size=2000)) == pytest.approx(1, abs=0.25)
     assert design_effect(rows, np.zeros(2000, dtype=int), np.arange(2000)) == 1
+    # a link is no likeness
+    linked = np.where(draws.random(2000) < 0.7, rows % 3, columns)
+    assert design_effect(rows, linked, np.arange(2000) // 100) == pytest.approx(1, abs=0.5)
     # whatever numbers the sources have
     source = draws.integers(50, size=2000)
     assert design_effect(rows, columns, source) == design_effect(rows, columns, 7 * source + 3)

@@ -1,4 +1,4 @@
-"""Class and group: does a group give the class away?
+"""Class and group
 
 chi2, or permutations where counts are small, and the bias-corrected V: a rule on the raw V fires on most independent
 tables (audit.md 3.3). Where images come from sources, they count for as much as they tell (Rao and Scott 1981).

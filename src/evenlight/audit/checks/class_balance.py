@@ -1,4 +1,4 @@
-"""Class balance: how many images each class has.
+"""Class balance
 
 A ratio alone misses small data, floors alone miss 10,000 images against 300; so both are judged (audit.md 3.1).
 """

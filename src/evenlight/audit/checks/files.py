@@ -1,4 +1,7 @@
-"""Files: what could not be used, what is odd, and what does not fit the metadata."""
+"""File health
+
+What could not be used, what is odd, and what does not fit the metadata.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Group balance: how many images each group has.
+"""Group balance
 
 An even mix is no norm, so groups are only described, unless params.yaml gives the mix that the model will meet
 (audit.md 3.2).

@@ -1,4 +1,4 @@
-"""Intersections: combinations of groups and classes that the data hardly holds.
+"""Intersections of groups
 
 Each group alone may be well covered while a combination is empty: single columns hide the worst cell (audit.md 3.4).
 """
@@ -127,17 +127,16 @@ def _cells(
 ) -> tuple[list[_Cell], list[_Cell], int]:
     """Empty cells that should not be, thin cells, and the number of cells that can be judged.
 
-    What holds of a combination because it holds of a part of it is not said twice.
+    A combination that is thin because a part of it is thin is not named again.
     """
     empty: list[_Cell] = []
     few: list[_Cell] = []
-    known_few = {
+    known = {
         frozenset([(axis.name, value)])
         for axis in {axis.name: axis for axes in tables for axis in axes}.values()
         for value, n in zip(axis.values, np.bincount(axis.codes, minlength=len(axis.values)), strict=True)
         if n < minimum
     }
-    known_empty: set[frozenset[tuple[str, str]]] = set()
     judged = 0
     for axes in tables:
         shape = tuple(len(axis.values) for axis in axes)
@@ -145,16 +144,17 @@ def _cells(
         counts = np.bincount(place, minlength=int(np.prod(shape))).reshape(shape)
         expected = _expected(counts)
         judged += int((counts >= minimum).sum())
-        thin = (counts < minimum) & ((counts > 0) | (expected >= options.expected - 1e-6))
-        for at in np.argwhere(thin):
+        # where a part is empty already, nothing is expected of the whole
+        for at in np.argwhere((counts < minimum) & ((counts > 0) | (expected >= options.expected - 1e-6))):
             parts = tuple((axis.name, axis.values[i]) for axis, i in zip(axes, at, strict=True))
             cell = _Cell(parts, int(counts[tuple(at)]), float(expected[tuple(at)]))
-            cells, known = (few, known_few) if cell.n else (empty, known_empty)
-            if not any(
+            if cell.n == 0:
+                empty.append(cell)
+            elif not any(
                 frozenset(part) in known for k in range(1, len(parts)) for part in combinations(parts, k)
             ):
                 known.add(frozenset(parts))
-                cells.append(cell)
+                few.append(cell)
     empty.sort(key=lambda cell: (-cell.expected, cell.parts))
     few.sort(key=lambda cell: (cell.n / max(cell.expected, 1e-9), cell.parts))
     return empty, few, judged
