@@ -18,13 +18,13 @@ import numpy as np
 
 from evenlight.formats import jpeg, others, png, tiff
 from evenlight.formats.color import is_constant
-from evenlight.formats.picture import Picture, Reduce
+from evenlight.formats.picture import MARGIN, Picture, Reduce
 from evenlight.formats.pillow import as_quarantine
 from evenlight.formats.preview import preview
 from evenlight.formats.sniff import EXTENSIONS, sniff
 from evenlight.reasons import REASONS, WARNINGS, Quarantine
 
-__all__ = ["REASONS", "WARNINGS", "DecodedImage", "Quarantine", "decode", "glimpse"]
+__all__ = ["MARGIN", "REASONS", "WARNINGS", "DecodedImage", "Quarantine", "decode", "glimpse"]
 
 _READERS: dict[str, Callable[[bytes], Picture]] = {
     "PNG": png.read,
@@ -42,7 +42,9 @@ class DecodedImage:
     `pixels` is RGB uint8 (H, W, 3), upright and contiguous; `width`, `height`, `channels` and `bit_depth` are those
     of the file before turning and conversion; `exif_orientation` is the orientation that was applied, 0 when the
     file gives none. `warnings` are keys of WARNINGS, sorted. `verdict` is "ok" or "repaired". `full` is False when
-    the pixels are smaller than the picture in the file.
+    the pixels are smaller than the picture in the file; `extent` is the exact (height, width) that the picture takes
+    of them: libjpeg rounds up, so that the last row and column of a reduced picture may lie partly outside it. A
+    resize that does not take this into account is wrong by up to half a pixel of its result.
     """
 
     pixels: np.ndarray
@@ -52,9 +54,10 @@ class DecodedImage:
     channels: int
     bit_depth: int
     exif_orientation: int
-    warnings: tuple[str, ...] = ()
-    verdict: str = "ok"
-    full: bool = True
+    warnings: tuple[str, ...]
+    verdict: str
+    full: bool
+    extent: tuple[float, float]
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -78,8 +81,9 @@ def decode(data: bytes, name: str = "", reduced_to: Reduce | None = None) -> Dec
         data: the whole file.
         name: the file's name, only to warn about an extension that does not fit.
         reduced_to: called with the full upright (height, width), returns the smallest upright (height, width) that
-            is needed. Formats that can be read smaller at less cost (JPEG) are then returned at least that large;
-            verdict, facts and warnings are those of the full picture. None: full size.
+            is needed: MARGIN times what the picture will be resized to. A format that can be read smaller at less
+            cost (JPEG) is then returned at least that large; verdict, facts and warnings are those of the full
+            picture. None: full size.
 
     Raises:
         Quarantine: with the first reason met.
@@ -110,6 +114,7 @@ def decode(data: bytes, name: str = "", reduced_to: Reduce | None = None) -> Dec
         tuple(sorted(warnings)),
         "repaired" if picture.repaired else "ok",
         picture.full,
+        picture.extent or picture.pixels.shape[:2],
     )
     _check_result(image)
     return image

@@ -125,7 +125,7 @@ def _srgb() -> ImageCms.core.CmsProfile:
 
 
 def is_constant(pixels: np.ndarray) -> bool:
-    """Whether all pixels (H, W, 3) are equal; nearly every picture shows by its middle or first row that they differ."""
+    """Whether all pixels (H, W, 3) are equal; most pictures show by their middle or first row that they are not."""
     first, rows = pixels[0, 0], pixels.reshape(len(pixels), -1)
     for row in (pixels[len(pixels) // 2], pixels[0]):
         if (row != first).any():

@@ -25,6 +25,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # lossless and hierarchical processes, which libjpeg does not read, and JPEG-LS
 _OTHER_PROCESSES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xDE, 0xF7}
 _JPEG_LS = 0xF7
+_MOVES_EDGES = frozenset((2, 3, 4, 6, 7, 8))  # orientations; 5 swaps rows and columns
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a segment: TEM, RST0-7, SOI
 _EOI, _SOS, _APP1, _APP2 = 0xD9, 0xDA, 0xE1, 0xE2
 _JUNK_BEFORE = frozenset((0xDB, *range(0xE0, 0xF0), 0xFE, 0xC0, 0xC2, 0xC4))
@@ -65,22 +66,24 @@ def read(data: bytes, reduced_to: Reduce | None = None) -> Picture:
     orientation = tolerant_orientation(header.exif, header.xmp, warnings)
     profile = _join_profile(header.profile_parts, warnings)
     clean = _without(data, header.cuts)
-    smallest = _smallest(header, orientation, reduced_to)
-    pixels = _decode(clean, header, profile, smallest, warnings)
-    full = pixels.shape[:2] == (header.height, header.width)
-    if not full and is_constant(
+    eighths = _scale(header, orientation, reduced_to)
+    pixels = _decode(clean, header, profile, eighths, warnings)
+    if eighths < 8 and is_constant(
         pixels
     ):  # a small mark may have vanished: the warning is about the whole picture
-        pixels, full = _decode(clean, header, profile, (0, 0), warnings), True
-    return Picture(
+        pixels, eighths = _decode(clean, header, profile, 8, warnings), 8
+    picture = Picture(
         upright(pixels, orientation),
         header.width,
         header.height,
         header.components,
         orientation=orientation,
         warnings=warnings,
-        full=full,
     )
+    if pixels.shape[:2] != (header.height, header.width):
+        extent = header.height * eighths / 8, header.width * eighths / 8
+        picture.full, picture.extent = False, extent[::-1] if orientation >= 5 else extent
+    return picture
 
 
 def walk(data: bytes) -> Header:
@@ -206,31 +209,42 @@ def _without(data: bytes, cuts: list[tuple[int, int]]) -> bytes:
     return b"".join(data[a:b] for a, b in zip((0, *stops), (*starts, len(data)), strict=True))
 
 
-def _smallest(header: Header, orientation: int, reduced_to: Reduce | None) -> tuple[int, int]:
-    """Smallest (height, width) to decode to, as stored in the file; (0, 0) = full size."""
+def _scale(header: Header, orientation: int, reduced_to: Reduce | None) -> int:
+    """Eighths of the full size to decode to: the fewest, up to 4, that give what is needed, else 8.
+
+    libjpeg rounds sizes up. Rows and columns that lie partly outside the picture must stay at its lower and right
+    edge, so a picture that will be mirrored or turned must fit exactly.
+    """
     if reduced_to is None:
-        return 0, 0
+        return 8
+    height, width = header.height, header.width
     if orientation >= 5:
-        width, height = reduced_to(header.width, header.height)
+        columns, rows = reduced_to(width, height)
     else:
-        height, width = reduced_to(header.height, header.width)
-    return min(max(height, 1), header.height), min(max(width, 1), header.width)
+        rows, columns = reduced_to(height, width)
+    exact = orientation in _MOVES_EDGES
+    for eighths in (1, 2, 3, 4):  # more costs more than the full decode
+        fits = not exact or (height * eighths % 8 == 0 and width * eighths % 8 == 0)
+        if fits and _scaled(height, eighths) >= rows and _scaled(width, eighths) >= columns:
+            return eighths
+    return 8
 
 
-def _decode(
-    data: bytes, header: Header, profile: bytes, smallest: tuple[int, int], warnings: set[str]
-) -> np.ndarray:
-    """Pixels RGB uint8 (H, W, 3), not yet turned, of at least the smallest size."""
+def _scaled(side: int, eighths: int) -> int:
+    return -(-side * eighths // 8)
+
+
+def _decode(data: bytes, header: Header, profile: bytes, eighths: int, warnings: set[str]) -> np.ndarray:
+    """Pixels RGB uint8 (H, W, 3), not yet turned, at a size of so many eighths, rounded up."""
     gray_profile = profile and header.components == 1
     space = "CMYK" if header.components == 4 else "GRAY" if gray_profile else "RGB"
     try:
-        if smallest == (0, 0):
+        if eighths == 8:
             pixels = simplejpeg.decode_jpeg(data, space, strict=True)
         else:
-            # a factor below 2 costs more than the full decode
-            height, width = smallest
+            rows, columns = _scaled(header.height, eighths), _scaled(header.width, eighths)
             pixels = simplejpeg.decode_jpeg(
-                data, space, min_height=height, min_width=width, min_factor=2, strict=True
+                data, space, min_height=rows, min_width=columns, min_factor=2, strict=True
             )
     except ValueError as problem:
         text = str(problem)
