@@ -18,6 +18,7 @@ import numpy as np
 
 from evenlight.formats import jpeg, others, png, tiff
 from evenlight.formats.color import is_constant
+from evenlight.formats.orientation import Window
 from evenlight.formats.picture import MARGIN, Picture, Reduce
 from evenlight.formats.pillow import as_quarantine
 from evenlight.formats.preview import preview
@@ -42,9 +43,9 @@ class DecodedImage:
     `pixels` is RGB uint8 (H, W, 3), upright and contiguous; `width`, `height`, `channels` and `bit_depth` are those
     of the file before turning and conversion; `exif_orientation` is the orientation that was applied, 0 when the
     file gives none. `warnings` are keys of WARNINGS, sorted. `verdict` is "ok" or "repaired". `full` is False when
-    the pixels are smaller than the picture in the file; `extent` is the exact (height, width) that the picture takes
-    of them: libjpeg rounds up, so that the last row and column of a reduced picture may lie partly outside it. A
-    resize that does not take this into account is wrong by up to half a pixel of its result.
+    the pixels are smaller than the picture in the file; `window` says exactly which part of them is picture: top,
+    left, bottom, right in pixels and fractions of them. libjpeg rounds sizes up, so that a row and a column at an
+    edge may lie partly outside; a resize that does not take this into account is wrong by up to half a pixel.
     """
 
     pixels: np.ndarray
@@ -57,7 +58,7 @@ class DecodedImage:
     warnings: tuple[str, ...]
     verdict: str
     full: bool
-    extent: tuple[float, float]
+    window: Window
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -114,7 +115,7 @@ def decode(data: bytes, name: str = "", reduced_to: Reduce | None = None) -> Dec
         tuple(sorted(warnings)),
         "repaired" if picture.repaired else "ok",
         picture.full,
-        picture.extent or picture.pixels.shape[:2],
+        picture.window or (0.0, 0.0, float(picture.pixels.shape[0]), float(picture.pixels.shape[1])),
     )
     _check_result(image)
     return image

@@ -13,7 +13,7 @@ import simplejpeg
 from PIL import Image
 
 from evenlight.formats.color import ink_to_rgb, is_constant, with_profile
-from evenlight.formats.orientation import tolerant_orientation, upright
+from evenlight.formats.orientation import tolerant_orientation, upright, upright_window
 from evenlight.formats.picture import Picture, Reduce, check_dimensions
 from evenlight.formats.pillow import guarded_open
 from evenlight.reasons import Quarantine
@@ -25,7 +25,6 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # lossless and hierarchical processes, which libjpeg does not read, and JPEG-LS
 _OTHER_PROCESSES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xDE, 0xF7}
 _JPEG_LS = 0xF7
-_MOVES_EDGES = frozenset((2, 3, 4, 6, 7, 8))  # orientations; 5 swaps rows and columns
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a segment: TEM, RST0-7, SOI
 _EOI, _SOS, _APP1, _APP2 = 0xD9, 0xDA, 0xE1, 0xE2
 _JUNK_BEFORE = frozenset((0xDB, *range(0xE0, 0xF0), 0xFE, 0xC0, 0xC2, 0xC4))
@@ -82,7 +81,7 @@ def read(data: bytes, reduced_to: Reduce | None = None) -> Picture:
     )
     if pixels.shape[:2] != (header.height, header.width):
         extent = header.height * eighths / 8, header.width * eighths / 8
-        picture.full, picture.extent = False, extent[::-1] if orientation >= 5 else extent
+        picture.full, picture.window = False, upright_window(pixels.shape[:2], extent, orientation)
     return picture
 
 
@@ -210,11 +209,7 @@ def _without(data: bytes, cuts: list[tuple[int, int]]) -> bytes:
 
 
 def _scale(header: Header, orientation: int, reduced_to: Reduce | None) -> int:
-    """Eighths of the full size to decode to: the fewest, up to 4, that give what is needed, else 8.
-
-    libjpeg rounds sizes up. Rows and columns that lie partly outside the picture must stay at its lower and right
-    edge, so a picture that will be mirrored or turned must fit exactly.
-    """
+    """Eighths of the full size to decode to: the fewest, up to 4, that give what is needed, else 8."""
     if reduced_to is None:
         return 8
     height, width = header.height, header.width
@@ -222,15 +217,14 @@ def _scale(header: Header, orientation: int, reduced_to: Reduce | None) -> int:
         columns, rows = reduced_to(width, height)
     else:
         rows, columns = reduced_to(height, width)
-    exact = orientation in _MOVES_EDGES
     for eighths in (1, 2, 3, 4):  # more costs more than the full decode
-        fits = not exact or (height * eighths % 8 == 0 and width * eighths % 8 == 0)
-        if fits and _scaled(height, eighths) >= rows and _scaled(width, eighths) >= columns:
+        if _scaled(height, eighths) >= rows and _scaled(width, eighths) >= columns:
             return eighths
     return 8
 
 
 def _scaled(side: int, eighths: int) -> int:
+    """As libjpeg rounds: up."""
     return -(-side * eighths // 8)
 
 

@@ -5,6 +5,8 @@ import struct
 
 import numpy as np
 
+Window = tuple[float, float, float, float]  # top, left, bottom, right in pixels and fractions of them
+
 _TAG = 274
 _INTEGERS = {1: "B", 3: "H", 4: "I"}  # TIFF types BYTE, SHORT, LONG
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([0-9])(?![0-9])")
@@ -75,3 +77,15 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def upright_window(size: tuple[int, int], extent: tuple[float, float], orientation: int) -> Window:
+    """Where (height, width) `extent`, the upper left part of a stored picture of `size`, comes to lie by `upright`."""
+    (height, width), (bottom, right), top, left = size, extent, 0.0, 0.0
+    if orientation >= 5:
+        height, width, bottom, right = width, height, right, bottom
+    if orientation in (3, 4, 7, 8):
+        top, bottom = height - bottom, float(height)
+    if orientation in (2, 3, 6, 7):
+        left, right = width - right, float(width)
+    return top, left, bottom, right

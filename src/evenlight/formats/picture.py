@@ -25,8 +25,8 @@ class Picture:
     """A decoded picture and the facts of its file, before turning and conversion.
 
     `pixels` is RGB uint8 (H, W, 3), upright. `orientation` is the EXIF value that was applied, 0 for none.
-    `full` is False when the pixels were decoded at a reduced size; `extent` is then the exact upright (height, width)
-    that the picture takes of them.
+    `full` is False when the pixels were decoded at a reduced size; `window` is then the part of them that is
+    picture, in pixels and fractions of them: top, left, bottom, right.
     """
 
     pixels: np.ndarray
@@ -38,7 +38,7 @@ class Picture:
     warnings: set[str] = field(default_factory=set)
     repaired: bool = False
     full: bool = True
-    extent: tuple[float, float] | None = None
+    window: tuple[float, float, float, float] | None = None
 
 
 def check_dimensions(width: int, height: int) -> None:
