@@ -21,14 +21,14 @@ VARIANTS = (
     "upside down and mirrored",
     "turned by 180 degrees",
     "mirrored and turned by 90 degrees to the left",
-    "turned by 90 degrees to the right",
     "turned by 90 degrees to the left",
+    "turned by 90 degrees to the right",
     "mirrored and turned by 90 degrees to the right",
 )
 INVERSE = (0, 1, 2, 3, 4, 6, 5, 7)  # INVERSE[v] undoes variant v
 
 _SIDE = 16  # waves per direction
-_LARGE = 256  # pictures whose sides all reach it are halved first
+_LARGE = 128  # pictures whose sides all reach it are halved first
 _BATCH = 1 << 18  # pixels transformed at once, so that they stay in the processor's cache
 
 
@@ -70,7 +70,7 @@ def phash_text(packed: np.ndarray) -> str:
 
 
 def _small_grey(image: np.ndarray) -> np.ndarray:
-    """Grey uint8 (H, W), halved until one side is under 256.
+    """Grey uint8 (H, W), halved until one side is under 128.
 
     Means of 2 x 2 pixels treat left, right, top and bottom alike; of an odd number of lines the middle one is left
     out, so that this stays so.

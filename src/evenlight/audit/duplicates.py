@@ -18,9 +18,13 @@ _TURNS = len(VARIANTS)
 _ALL_PAIRS = 4096  # images; comparing all pairs of more takes longer than looking for them
 _TABLES = 96  # draws of bits
 _AT_ONCE = 8  # tables whose keys are held in memory together
-_RECALL = 0.99  # share of the pairs at the very radius that some draw shall find; nearer ones are found more surely
+_RECALL = (
+    0.99  # share of the pairs at the very radius that some draw shall find; nearer ones are found more surely
+)
 _KEY_BITS = (8, 22)
-_MEMBERS = 32  # images of one bucket that an image is compared with
+_MEMBERS = 64  # of a bucket; in larger ones every image is compared with the first few only
+_FEW = 4
+_MANY_PAIRS = 1 << 21  # once so many are found, that holds for every bucket
 _CHUNK = 1 << 20  # comparisons, or hashes, handled at once
 _SEED = 20260101
 
@@ -55,18 +59,11 @@ def near_pairs(hashes: np.ndarray, radius: int, eligible: np.ndarray) -> NearPai
     """
     places = np.flatnonzero(eligible)
     codes = hashes[places]
-    search = _all_matches if len(places) <= _ALL_PAIRS else _probable_matches
-    found = np.empty(0, np.int64)
-    pending: list[np.ndarray] = []
-    for upright, other, variant, distance in search(codes, radius):
-        pending.append(_packed(upright, other, variant, distance, len(places)))
-        if sum(map(len, pending)) > _CHUNK:
-            found, pending = _nearest([found, *pending]), []
-    found = _nearest([found, *pending])
-    a, b = np.divmod(found >> 12, max(1, len(places)))
-    return NearPairs(
-        places[a], places[b], (found >> 3 & 511).astype(np.int32), (found & 7).astype(np.int32)
-    )
+    found = _Matches(len(places))
+    search = _compare_all if len(places) <= _ALL_PAIRS else _compare_alike
+    search(codes, radius, found)
+    a, b, distance, variant = found.unpacked()
+    return NearPairs(places[a], places[b], distance, variant)
 
 
 def components(n: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -97,10 +94,47 @@ def exact_keys(content_hash: Sequence[str], pixel_hash: Sequence[str]) -> np.nda
     return components(len(content_hash), a, b).astype(np.int64)
 
 
-Matches = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
+def likeness(kind: str, distance: int, variant: int) -> str:
+    """A duplicate in words: `same file`, `same pixels`, `12 of 256 bits differ, mirrored`."""
+    if kind != "near":
+        return {"bytes": "same file", "pixels": "same pixels"}[kind]
+    words = f"{distance} of {BITS} bits differ"
+    return f"{words}, {VARIANTS[variant]}" if variant else words
 
 
-def _all_matches(codes: np.ndarray, radius: int) -> Matches:
+class _Matches:
+    """Matches found so far, of each pair the nearest: as numbers that sort by pair, then distance, then variant."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._best = np.empty(0, np.int64)
+        self._new: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        """Pairs known to be different ones."""
+        return len(self._best)
+
+    def add(self, upright: np.ndarray, other: np.ndarray, variant: np.ndarray, distance: np.ndarray) -> None:
+        """Note that `variant` of the image `other` is at `distance` from the image `upright`; int64 (M,) each."""
+        variant = np.where(upright < other, variant, np.array(INVERSE)[variant])
+        pair = np.minimum(upright, other) * self.n + np.maximum(upright, other)
+        self._new.append(((pair << 12) + (distance << 3) + variant)[upright != other])
+        if sum(map(len, self._new)) > max(_CHUNK, len(self._best)):
+            self._merge()
+
+    def unpacked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """First image, second image, distance and variant of the second one, of all pairs in order."""
+        self._merge()
+        a, b = np.divmod(self._best >> 12, max(1, self.n))
+        return a, b, (self._best >> 3 & 511).astype(np.int32), (self._best & 7).astype(np.int32)
+
+    def _merge(self) -> None:
+        packed = np.concatenate([self._best, *self._new])
+        packed.sort(kind="stable")
+        self._best, self._new = packed[np.flatnonzero(np.diff(packed >> 12, prepend=-1))], []
+
+
+def _compare_all(codes: np.ndarray, radius: int, found: _Matches) -> None:
     """Compare every image with every variant of every other.
 
     The product of two hashes with bits of +1 and -1 is 256 - 2 * distance, a whole number, hence exact in float32.
@@ -112,18 +146,18 @@ def _all_matches(codes: np.ndarray, radius: int) -> Matches:
         products = turned @ upright.T
         query, image = np.nonzero(products >= BITS - 2 * radius)
         distance = (BITS - products[query, image].astype(np.int64)) // 2
-        yield image, start + query // _TURNS, query % _TURNS, distance
+        found.add(image, start + query // _TURNS, query % _TURNS, distance)
 
 
 def _signs(packed: np.ndarray) -> np.ndarray:
     return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
 
 
-def _probable_matches(codes: np.ndarray, radius: int) -> Matches:
+def _compare_alike(codes: np.ndarray, radius: int, found: _Matches) -> None:
     """Compare images that agree on all of a table's bits, upright on one side and in any variant on the other.
 
-    An image is compared with at most 32 members of a bucket: the first ones in an order drawn once, so that huge
-    buckets (frames of one camera) stay connected through few images, the same ones in every table.
+    In a bucket of more than 64 (frames of one camera) every image is compared only with the first four, in an order
+    drawn once: this connects them all, through nearly the same images in every table.
     """
     random = np.random.Generator(np.random.PCG64(_SEED))
     order = random.permutation(len(codes))
@@ -132,7 +166,13 @@ def _probable_matches(codes: np.ndarray, radius: int) -> Matches:
     words = np.ascontiguousarray(codes).view(np.uint64).reshape(len(codes), _TURNS, -1)
     for table in range(0, _TABLES, _AT_ONCE):
         for keys in _keys(codes, draws[table : table + _AT_ONCE]):
-            yield from _bucket_matches(keys.reshape(-1, _TURNS), words, order, key_bits, radius)
+            most = _MEMBERS if len(found) < _MANY_PAIRS else _FEW
+            for image, query in _bucket_mates(keys.reshape(-1, _TURNS), order, 1 << key_bits, most):
+                other, variant = np.divmod(query, _TURNS)
+                differing = words[image, 0] ^ words[other, variant]
+                distance = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
+                near = np.flatnonzero(distance <= radius)
+                found.add(image[near], other[near], variant[near], distance[near])
 
 
 def _key_bits(radius: int) -> int:
@@ -162,45 +202,26 @@ def _keys(codes: np.ndarray, draws: np.ndarray) -> np.ndarray:
     return keys
 
 
-def _bucket_matches(
-    keys: np.ndarray, words: np.ndarray, order: np.ndarray, key_bits: int, radius: int
-) -> Matches:
-    """Matches within the buckets of one table; keys (N, 8), words (N, 8, 4), members of a bucket as in `order`."""
+def _bucket_mates(
+    keys: np.ndarray, order: np.ndarray, buckets: int, most: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs to compare in one table: images, and places in the flattened keys (N, 8) with the key of the image upright.
+
+    Members of a bucket are sorted as in `order`; of more than `most` only the first few are given.
+    """
     upright = keys[order, 0]
     members = order[np.argsort(upright, kind="stable")]
-    ends = np.cumsum(np.bincount(upright, minlength=1 << key_bits))
+    ends = np.cumsum(np.bincount(upright, minlength=buckets))
     flat = keys.ravel()
     end = ends[flat]
     size = end - np.where(flat > 0, ends[flat - 1], 0)
     queries = np.flatnonzero(size)
     first = (end - size)[queries]
-    count = np.minimum(size[queries], _MEMBERS)
-    done = np.cumsum(count)
-    cuts = np.searchsorted(done, np.arange(_CHUNK, done[-1] + _CHUNK, _CHUNK), side="right")
+    count = np.where(size[queries] > most, _FEW, size[queries])
+    total = np.cumsum(count)
     start = 0
-    for cut in np.maximum(cuts, 1):
-        part = slice(start, cut)
-        query = np.repeat(queries[part], count[part])
-        within = np.arange(len(query)) - np.repeat(np.cumsum(count[part]) - count[part], count[part])
-        image = members[np.repeat(first[part], count[part]) + within]
-        other, variant = np.divmod(query, _TURNS)
-        distance = np.bitwise_count(words[image, 0] ^ words[other, variant]).sum(axis=1, dtype=np.int64)
-        near = np.flatnonzero(distance <= radius)
-        yield image[near], other[near], variant[near], distance[near]
-        start = cut
-
-
-def _packed(
-    upright: np.ndarray, other: np.ndarray, variant: np.ndarray, distance: np.ndarray, n: int
-) -> np.ndarray:
-    """Matches as numbers that sort by pair, then distance, then variant; int64 without those of an image with itself."""
-    inverse = np.array(INVERSE)[variant]
-    variant = np.where(upright < other, variant, inverse)
-    pair = np.minimum(upright, other) * n + np.maximum(upright, other)
-    return ((pair << 12) + (distance << 3) + variant)[upright != other]
-
-
-def _nearest(packed: list[np.ndarray]) -> np.ndarray:
-    """Of every pair the match that sorts first."""
-    sorted_ = np.sort(np.concatenate(packed), kind="stable")
-    return sorted_[np.flatnonzero(np.diff(sorted_ >> 12, prepend=-1))]
+    for stop in np.searchsorted(total, np.arange(_CHUNK, total[-1] + _CHUNK, _CHUNK), side="right"):
+        times = count[start:stop]
+        within = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+        yield members[np.repeat(first[start:stop], times) + within], np.repeat(queries[start:stop], times)
+        start = stop
