@@ -1,17 +1,19 @@
-"""A standardised logistic regression asked about images that it was not trained on.
+"""A logistic regression on standardised columns, asked about images that it was not trained on.
 
 Folds are made as splits are (`evenlight.splits.make_split`): stratified by class, and torn nowhere where images
 share a key.
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
+from evenlight.audit.data import AuditData
 from evenlight.splits import make_split
 
 _ITERATIONS = 1000
-_ROWS = 4096  # rows standardised at one time
+_ROWS = 4096  # rows in memory as float64 at one time
 _FLAT = 1e-6  # columns that vary less hold no information
 
 
@@ -32,7 +34,7 @@ def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, stre
     """Probability of each class for each image, by a model that saw neither it nor others of its fold.
 
     Args:
-        values: float (N, D).
+        values: float (N, D), from `standardised`.
         codes: class codes from 0 (N,).
         folds: fold of each image (N,).
         strength: `C` of the regression; smaller is simpler.
@@ -42,8 +44,6 @@ def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, stre
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     result = np.zeros((len(codes), int(codes.max(initial=-1)) + 1))
     for fold in np.unique(folds):
@@ -52,7 +52,7 @@ def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, stre
         if len(known) < 2:  # nothing to learn: the only class is certain
             result[np.ix_(inside, known)] = 1.0
             continue
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_ITERATIONS))
+        model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
         with warnings.catch_warnings():
             # the last digits of a probe are not worth more iterations
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -61,36 +61,48 @@ def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, stre
     return result
 
 
-def principal(values: np.ndarray, most: int) -> np.ndarray:
-    """The `most` strongest principal components of standardised columns: float64 (N, <= most).
+def standardised(values: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and deviation 1, without those that do not vary: float64 (N, D).
 
-    Fewer where the columns do not vary more; all of them, without a rotation, when there are no more than `most`.
+    No label is looked at, so all images may be standardised together.
     """
-    mean = values.mean(axis=0, dtype=np.float64)
-    deviation = values.std(axis=0, dtype=np.float64)
+    mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     kept = deviation > _FLAT
-    mean, deviation = mean[kept], deviation[kept]
-
-    def standardised(start: int) -> np.ndarray:
-        return (values[start : start + _ROWS][:, kept] - mean) / deviation
-
-    starts = range(0, len(values), _ROWS)
-    if kept.sum() <= most:
-        blocks = [standardised(start) for start in starts]
-    else:
-        # the axes from the covariance: the table itself need not be in memory as float64
-        covariance = np.zeros((len(mean), len(mean)))
-        for start in starts:
-            block = standardised(start)
-            covariance += block.T @ block
-        axes = np.linalg.eigh(covariance)[1][:, : -most - 1 : -1]
-        axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-        blocks = [standardised(start) @ axes for start in starts]
-    return np.concatenate(blocks) if blocks else np.empty((0, 0))
+    return np.asarray((values[:, kept] - mean[kept]) / deviation[kept])
 
 
-def sample(paths: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Places of a seeded sample of at most `most` images, rising: int64."""
-    if len(paths) <= most:
-        return np.arange(len(paths))
-    return np.sort(np.random.default_rng(seed).permutation(len(paths))[:most])
+def families_together(data: AuditData, families: Sequence[str], places: np.ndarray, most: int) -> np.ndarray:
+    """Several feature families in one table in which each counts as much as any other: float64 (N, <= most).
+
+    Standardised columns are divided by the root of their family's number of columns; else HOG's 1,800 columns would
+    drown nine of brightness. Where there are more than `most` columns, the strongest principal components stand for
+    them, with their variances. The total variance is the number of families.
+
+    Args:
+        data: the data set.
+        families: names of feature families.
+        places: the images wanted, as rows of `data.rows`.
+        most: columns of the result.
+    """
+    blocks = []
+    for family in families:
+        block = standardised(data.features([family])[0][places])
+        blocks.append((block / np.sqrt(max(1, block.shape[1]))).astype(np.float32))
+    table = np.concatenate(blocks, axis=1)
+    starts = range(0, len(table), _ROWS)
+    if table.shape[1] <= most:
+        return table.astype(np.float64)
+    covariance = np.zeros((table.shape[1], table.shape[1]))
+    for start in starts:  # the whole table need not be in memory as float64
+        rows = table[start : start + _ROWS].astype(np.float64)
+        covariance += rows.T @ rows
+    axes = np.linalg.eigh(covariance)[1][:, : -most - 1 : -1]
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    return np.concatenate([table[start : start + _ROWS].astype(np.float64) @ axes for start in starts])
+
+
+def sample(n: int, most: int, seed: int) -> np.ndarray:
+    """A seeded sample of at most `most` of n places, rising: int64."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).permutation(n)[:most])

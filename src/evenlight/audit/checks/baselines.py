@@ -1,8 +1,8 @@
 """Simple rules that every model should beat
 
-Three rules learn from the training images and are scored on the test images: always one class, the largest of the test images; a random
-forest on height, width and file size, which never looks into the image; and the label of the most similar training
-image, by 32 x 32 thumbnails.
+Three rules are scored on the test images: always one class, the largest of the test images; a random forest on
+height, width and file size, which never looks into the image; and the label of the most similar training image, by
+32 x 32 thumbnails. The last two learn from the training images.
 
 The forest should be no better than one class: where it is clearly better, the files give the label away.
 That is a warning, and serious when it gets more than half of the rest right. The most similar image is a note:
@@ -52,7 +52,7 @@ def check(data: AuditData, options: Options) -> Result:
         )
         return Result([Finding(CHECK, "not_enough_data", "splits", sentence)])
     seed = seed_for(data.common.seed, CHECK)
-    train = train[sample(train, options.maximum, seed)]
+    train = train[sample(len(train), options.maximum, seed)]
     right = {
         # of the test images, so that drift between the splits is not taken for a gain
         "one class": int(np.bincount(labels[test]).max()),

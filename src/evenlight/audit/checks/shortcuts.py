@@ -26,7 +26,7 @@ from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Cell, Evidence, Finding, Gallery, Result, Table, severity_at
 from evenlight.audit.marks import border_differences
 from evenlight.audit.measures import FILE, WORDS, categorical, numeric
-from evenlight.audit.probes import make_folds, probabilities
+from evenlight.audit.probes import make_folds, probabilities, standardised
 from evenlight.audit.statistics import holm, mann_whitney_each
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
@@ -235,7 +235,7 @@ def _mark_finding(
 
 def _together(data: AuditData, options: Options, values: dict[str, np.ndarray]) -> Finding:
     """A logistic regression on all properties against the most frequent class."""
-    table = np.nan_to_num(np.column_stack(list(values.values())))
+    table = standardised(np.nan_to_num(np.column_stack(list(values.values()))))
     keys = data.rows["source" if data.source else "component"].to_numpy()
     folds = make_folds(data.labels, keys, options.folds, seed_for(data.common.seed, CHECK))
     guesses = probabilities(table, data.labels, folds, 1.0).argmax(axis=1)
