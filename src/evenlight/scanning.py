@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -26,7 +27,7 @@ from evenlight.isolation import Begin, Lost, Work, isolated
 from evenlight.listing import File, path_to_text
 from evenlight.progress import progress
 from evenlight.reasons import Quarantine
-from evenlight.standardize import Standardize, resize, standardize
+from evenlight.standardize import Standardize, standardize
 
 MAX_FILE_BYTES = 64 * 2**20
 # hashes and properties are those of the picture at this length of its longer side
@@ -38,8 +39,8 @@ _INTEGERS = {"row": "int32", "bytes": "int64"} | dict.fromkeys(
     ("width", "height", "channels", "bit_depth", "exif_orientation"), "int32"
 )
 _BLOBS = ("phashes", "glimpse")
+_EMPTY = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_INTEGERS, 0) | dict.fromkeys(_BLOBS, b"") | {"row": -1}
 PROPERTY_COLUMNS = [f"property_{name}" for name in properties.NAMES]
-COLUMNS = [*_TEXTS, *_INTEGERS, *_BLOBS, *PROPERTY_COLUMNS]
 
 
 @dataclass
@@ -47,7 +48,7 @@ class _Scanned:
     """What became of one file: its facts, and for an image that can be decoded its pictures."""
 
     facts: dict[str, Any]
-    small: np.ndarray | None = None  # RGB uint8, the longer side at most _ANALYSIS_SIDE
+    small: np.ndarray | None = None  # RGB uint8, the longer side under twice _ANALYSIS_SIDE
     standardized: np.ndarray | None = None
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -78,27 +79,25 @@ def scan_shard(
         One row per file (columns: docs/output.md, shards).
     """
     images = 0
-    rows = []
+    columns: dict[str, list[Any]] = {name: [] for name in [*_TEXTS, *_INTEGERS, *_BLOBS]}
+    measured = np.full((len(files), len(PROPERTY_COLUMNS)), np.nan, dtype=np.float32)
     row_bytes = options.size[0] * options.size[1] * 3
     batch = max(1, min(64, _BATCH_BYTES // row_bytes))
     results = isolated(_scanner(folder, files, region, options), len(files), batch)
-    for file, result in zip(files, progress(results, len(files), "scanned", "files"), strict=True):
+    for place, result in enumerate(progress(results, len(files), "scanned", "files")):
         facts, blobs = _unpacked(result)
-        row = _empty_row(file) | facts | {name: blobs.get(name, b"") for name in _BLOBS}
+        row = _EMPTY | {"path": path_to_text(files[place].path), "bytes": files[place].size} | facts
+        row |= {name: blobs[name] for name in _BLOBS if name in blobs}
         if "standardized" in blobs:
             add_row(blobs["standardized"])
-            row |= {"row": images}
-            row |= zip(PROPERTY_COLUMNS, np.frombuffer(blobs["properties"], "<f4"), strict=True)
+            measured[place] = np.frombuffer(blobs["properties"], "<f4")
+            row["row"] = images
             images += 1
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=COLUMNS)
+        for name, values in columns.items():
+            values.append(row[name])
+    table = pd.DataFrame(columns | dict(zip(PROPERTY_COLUMNS, measured.T, strict=True)))
     # without types, the columns of an empty shard would not fit those of the others
-    return table.astype(dict.fromkeys(_TEXTS, "str") | _INTEGERS | dict.fromkeys(PROPERTY_COLUMNS, "float32"))
-
-
-def _empty_row(file: File) -> dict[str, Any]:
-    empty = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_INTEGERS, 0) | dict.fromkeys(PROPERTY_COLUMNS, np.nan)
-    return empty | {"path": path_to_text(file.path), "bytes": file.size, "row": -1}
+    return table.astype(dict.fromkeys(_TEXTS, "str") | _INTEGERS | dict.fromkeys(_BLOBS, "object"))
 
 
 def _unpacked(result: bytes | Lost) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -138,7 +137,7 @@ def _scan_file(folder: Path, file: File, region: Any, options: Standardize) -> _
     facts: dict[str, Any] = {}
     data = b""
     try:
-        data = read_file(folder / file.path, folder)
+        data = read_file(os.path.join(folder, file.path), folder)
         facts |= {"bytes": len(data), "content_hash": hashlib.sha256(data).hexdigest()}
         image = decode(data, file.path, analysis_size)
         small = _small(image.pixels)
@@ -172,8 +171,16 @@ def analysis_size(height: int, width: int) -> tuple[int, int]:
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:
-    height, width = analysis_size(*pixels.shape[:2])
-    return resize(pixels, height, width)
+    """Means of whole blocks of pixels, as large as leave the longer side _ANALYSIS_SIDE or more.
+
+    A batch of pictures is in memory at a time; an exact size would cost more than hash and properties do.
+    """
+    height, width = pixels.shape[:2]
+    block = min(max(height, width) // _ANALYSIS_SIDE, height, width)
+    if block < 2:
+        return pixels
+    size = (width // block, height // block)
+    return cv2.resize(pixels[: size[1] * block, : size[0] * block], size, interpolation=cv2.INTER_AREA)
 
 
 def _pixels_for(image: DecodedImage, data: bytes, region: Any, options: Standardize) -> np.ndarray:
@@ -199,7 +206,7 @@ def _glimpse(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def read_file(path: Path, root: Path) -> bytes:
+def read_file(path: str | Path, root: str | Path) -> bytes:
     """Read a file once, guarded against pipes, devices, giants and links that leave `root`.
 
     Raises:
@@ -210,29 +217,36 @@ def read_file(path: Path, root: Path) -> bytes:
             target = os.path.realpath(path, strict=True)
             if os.path.commonpath([target, os.path.realpath(root)]) != os.path.realpath(root):
                 raise Quarantine("symlink_outside_root")
-        with open(path, "rb", opener=_open_at_once) as stream:
-            facts = os.fstat(stream.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise Quarantine("not_regular_file")
-            if facts.st_size > MAX_FILE_BYTES:
-                raise Quarantine("file_too_large", f"{facts.st_size:,} bytes")
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except IsADirectoryError:
-        raise Quarantine("not_regular_file") from None
+        # without O_NONBLOCK, opening a pipe would wait for a writer for ever
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as problem:
         # what opening a socket, or a device that is not there, answers
         special = problem.errno in (errno.ENXIO, errno.ENODEV)
         raise Quarantine("not_regular_file" if special else "unreadable", problem.strerror or "") from None
-    if not data:
+    try:
+        return _read_all(handle)
+    except OSError as problem:
+        raise Quarantine("unreadable", problem.strerror or "") from None
+    finally:
+        os.close(handle)
+
+
+def _read_all(handle: int) -> bytes:
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        raise Quarantine("not_regular_file")
+    if facts.st_size > MAX_FILE_BYTES:
+        raise Quarantine("file_too_large", f"{facts.st_size:,} bytes")
+    parts = []
+    size = 0
+    while part := os.read(handle, facts.st_size + 1):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_FILE_BYTES:  # it grew while it was read
+            raise Quarantine("file_too_large")
+    if not size:
         raise Quarantine("empty_file")
-    if len(data) > MAX_FILE_BYTES:  # it grew while it was read
-        raise Quarantine("file_too_large")
-    return data
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Without O_NONBLOCK, opening a pipe would wait for a writer for ever."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    return b"".join(parts)
 
 
 def full_pixel_hashes(folder: Path, files: Sequence[tuple[str, str]]) -> list[str | None]:
@@ -275,7 +289,7 @@ def decode_again(folder: Path, path: str, content_hash: str) -> np.ndarray:
 
 
 def _decode_known(folder: Path, path: str, content_hash: str) -> DecodedImage:
-    data = read_file(folder / path, folder)
+    data = read_file(os.path.join(folder, path), folder)
     if hashlib.sha256(data).hexdigest() != content_hash:
         raise Quarantine("changed_since_manifest")
     return decode(data, path)
