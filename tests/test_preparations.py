@@ -170,6 +170,9 @@ def test_band_separates_two_waves() -> None:
     assert np.abs(band(mixed, 0, 0.25) - coarse - 3).max() < 1e-13
     assert np.abs(band(mixed, 0.25, 0.75) - fine).max() < 1e-13
     assert np.abs(band(mixed, 0.75, 1.5)).max() < 1e-13
+    for turned in (mixed, mixed.T):
+        assert np.abs(band(turned, 0.45, 0.55)).max() > 0.99, "32 of 64, in either direction"
+        assert np.abs(band(turned, 0.05, 0.07)).max() > 0.99, "4 of 64"
 
 
 @given(pictures)

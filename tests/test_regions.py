@@ -159,6 +159,15 @@ def test_octagon_outside_and_fill() -> None:
     assert (outside.pixels[0, 0] == 200).all()
 
 
+def test_hue_goes_round_through_red() -> None:
+    """Hues 175, 4, 60: both reds, no green."""
+    hues = np.array([[[175, 255, 255], [4, 255, 255], [60, 255, 255]]], np.uint8)
+    pixels = cv2.cvtColor(hues, cv2.COLOR_HSV2RGB)
+    mask = apply(pixels, region(method="color_mask", low=[170, 90, 90], high=[10, 255, 255])).mask
+    assert mask is not None
+    assert mask.tolist() == [[True, True, False]]
+
+
 def test_limits_are_inclusive_and_in_their_own_space() -> None:
     """Hue 60 is green; in RGB, 60 would be a dark red channel."""
     green = np.full((4, 4, 3), (0, 200, 0), np.uint8)

@@ -41,7 +41,7 @@ def world(tmp_path: Path) -> Path:
             facts = {"path": path, "group_camera": camera, "source": camera, "shard": shard, "split": split}
             rows.append(facts | {"verdict": "ok", "pixels": image(level, number)})
     rows.append(rows[1] | {"path": "zz.png", "verdict": "quarantined", "split": "", "group_camera": "n"})
-    broken = {"path": "zzz.png", "verdict": "quarantined", "split": "", "pixels": None}
+    broken = {"path": "zzz.png", "verdict": "quarantined", "split": "", "pixels": None, "group_camera": "s"}
     rows.append(rows[1] | broken)
     rows.sort(key=lambda row: row["path"])
     for row in rows:

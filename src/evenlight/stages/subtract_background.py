@@ -47,7 +47,8 @@ def subtract_background(
             f"region.by: {settings.by!r} is neither the source nor a group of this data set"
             f"{did_you_mean(settings.by, list(columns)) or '; name the column of the cameras under `datasets`'}"
         )
-    cameras = table[columns[settings.by]]
+    decoded = table[table["row"] >= 0]
+    cameras = decoded[columns[settings.by]]
     with ExitStack() as stack:
         arrays = {
             shard: (framed / f"{shard}.npy", stack.enter_context(atomic_path(target / f"{shard}.npy")))
@@ -55,8 +56,8 @@ def subtract_background(
         }
         for given, written in arrays.values():
             _copy(given, written, color)
-        for camera in sorted(set(cameras[table["row"] >= 0])):
-            rows = table[(cameras == camera) & (table["row"] >= 0)]
+        for camera in sorted(set(cameras)):
+            rows = decoded[cameras == camera]
             training = rows[(rows["split"] == "train") & (rows["verdict"] != "quarantined")]
             if camera in _UNKNOWN:
                 say(f"{settings.by} unknown: {len(rows):,} images left as they are")
