@@ -138,6 +138,15 @@ def test_a_missing_array_leaves_nothing_behind(world: Path) -> None:
     assert list((world / "standardized").iterdir()) == []
 
 
+def test_a_shard_without_images(world: Path) -> None:
+    table = pd.read_parquet(world / "manifest.parquet")
+    broken = table.iloc[:1].assign(path="zzzz.png", verdict="quarantined", split="", row=-1, shard="0002")
+    write_table(world / "manifest.parquet", pd.concat([table, broken], ignore_index=True))
+    write_array(world / "framed" / "0002.npy", np.zeros((0, 16, 20, 3), np.uint8))
+    run(world, "gray")
+    assert read_array(world / "standardized" / "0002.npy").shape == (0, 16, 20, 1)
+
+
 # contact sheet
 
 

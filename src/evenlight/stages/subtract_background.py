@@ -1,6 +1,7 @@
 """Stage `subtract_background`: framed images of fixed cameras -> standardized arrays, the background filled."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _UNKNOWN = ("", "unknown")
+_BATCH_BYTES = 2**25  # of images whose files are mapped at one time
 
 
 def subtract_background(
@@ -24,7 +26,7 @@ def subtract_background(
 ) -> None:
     """Write `<shard>.npy` for all shards of the manifest.
 
-    One image is in memory at a time, and the background of one camera.
+    A few images are in memory at a time, and the background of one camera.
 
     Args:
         framed: folder of RGB uint8 (N, H, W, 3) arrays, standardized but for their colour space.
@@ -71,12 +73,10 @@ def subtract_background(
 
 
 def _copy(given: Path, written: Path, color: str) -> None:
-    images = read_array(given)
+    shape = read_array(given).shape
     channels = 1 if color == "gray" else 3
-    copy = np.lib.format.open_memmap(written, "w+", np.uint8, (*images.shape[:3], channels))
-    for number, image in enumerate(images):
-        copy[number] = from_rgb(np.ascontiguousarray(image), color)
-    copy.flush()
+    np.lib.format.open_memmap(written, "w+", np.uint8, (*shape[:3], channels)).flush()
+    _change(given, written, range(shape[0]), lambda image: from_rgb(image, color))
 
 
 def _fill_camera(
@@ -88,13 +88,21 @@ def _fill_camera(
 ) -> None:
     camera = learn(_images(training, arrays), settings)
     for shard, numbers in rows.groupby("shard", sort=True)["row"]:
-        given, written = arrays[shard]
-        images = read_array(given)
-        # opened again for every camera, so that what was written need not stay in memory
-        filled = np.lib.format.open_memmap(written, "r+")
-        for number in numbers:
-            filled[number] = from_rgb(remove(images[number], camera, settings), color)
-        filled.flush()
+        _change(
+            *arrays[shard], numbers.tolist(), lambda image: from_rgb(remove(image, camera, settings), color)
+        )
+
+
+def _change(
+    given: Path, written: Path, numbers: Sequence[int], function: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """Write `function` of some images of a shard; maps are opened anew, so that their pages leave the memory."""
+    batch = max(1, _BATCH_BYTES // max(1, math.prod(read_array(given).shape[1:])))
+    for start in range(0, len(numbers), batch):
+        images, changed = read_array(given), np.lib.format.open_memmap(written, "r+")
+        for number in numbers[start : start + batch]:
+            changed[number] = function(np.ascontiguousarray(images[number]))
+        changed.flush()
 
 
 def _images(rows: "pd.DataFrame", arrays: Mapping[str, tuple[Path, Path]]) -> Iterator[np.ndarray]:
