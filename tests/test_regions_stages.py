@@ -58,7 +58,8 @@ def world(tmp_path: Path) -> Path:
 def run(world: Path, color: str = "rgb", source: str | None = None, **more: Any) -> pd.DataFrame:
     """Manifest rows that have an array row, with the pixels before and after."""
     target = world / "standardized"
-    subtract_background(world / "framed", world / "manifest.parquet", source, REGION | more, color, target)
+    settings = {"region": REGION | more, "source": source, "color": color}
+    subtract_background(world / "framed", world / "manifest.parquet", settings, target)
     table = pd.read_parquet(world / "manifest.parquet")
     table = table[table["row"] >= 0]
     for name in ("framed", "standardized"):
@@ -169,11 +170,10 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sheet(world: Path, color: str = "gray", **options: Any) -> np.ndarray:
-    arguments = (world / "raw", world / "manifest.parquet", world / "images")
-    region = {k: v for k, v in options.items() if k not in ("framed", "seed")}
-    rest = {k: v for k, v in options.items() if k in ("framed", "seed")}
-    region_sheet(*arguments, region, color, "photos", world / "sheet.png", **rest)
+def sheet(world: Path, seed: int = 0, **region: Any) -> np.ndarray:
+    settings = {"region": region, "standardize": {"color": "gray"}, "seed": seed}
+    folders = (world / "raw", world / "manifest.parquet", world / "images", world / "framed")
+    region_sheet(*folders, settings, world / "sheet.png")
     picture = cv2.imread(str(world / "sheet.png"))
     assert picture is not None
     return picture
@@ -210,9 +210,7 @@ def test_another_seed_shows_other_images(photos: Path) -> None:
 def test_sheet_of_framed_arrays_reads_no_raw_file(photos: Path) -> None:
     write_array(photos / "framed" / "0000.npy", np.zeros((15, 16, 16, 3), np.uint8))
     (photos / "raw").rename(photos / "elsewhere")
-    assert (sheet(photos, method="background", by="camera", framed=photos / "framed") < 40).mean() > 0.1, (
-        "black"
-    )
+    assert (sheet(photos, method="background", by="camera") < 40).mean() > 0.1, "black"
 
 
 def test_sheet_of_a_changed_image(photos: Path) -> None:

@@ -28,15 +28,7 @@ _MARK = (230, 90, 20)
 
 
 def region_sheet(
-    folder: Path,
-    manifest: Path,
-    images: Path,
-    region: Mapping[str, Any],
-    color: str,
-    dataset: str,
-    target: Path,
-    framed: Path | None = None,
-    seed: int = 0,
+    folder: Path, manifest: Path, images: Path, framed: Path, settings: Mapping[str, Any], picture: Path
 ) -> None:
     """Write a PNG: the whole picture with the area of interest marked, beside what features and networks see.
 
@@ -44,20 +36,18 @@ def region_sheet(
         folder: the raw folder.
         manifest: manifest.parquet; twelve usable images are drawn from it, the same ones while they are there.
         images: folder of the standardized arrays.
-        region: `region` of params.yaml.
-        color: `standardize.color`.
-        dataset: its name, for the title.
-        target: the PNG.
-        framed: folder of the arrays before background subtraction, shown in place of the whole picture.
-        seed: another seed draws other images.
+        framed: folder of the arrays before background subtraction, which are shown in place of the whole picture
+            where the method is `background`.
+        settings: `region`, `standardize` and `seed` of params.yaml.
+        picture: the PNG.
 
     Raises:
         UserError: an image changed since the scan.
     """
-    options = TypeAdapter(Region).validate_python(dict(region))
-    rows = _sample(usable_rows(manifest), seed)
-    after = to_rgb(load_images(rows, images), color)
-    if framed is not None:
+    options = TypeAdapter(Region).validate_python(settings["region"])
+    rows = _sample(usable_rows(manifest), settings["seed"])
+    after = to_rgb(load_images(rows, images), settings["standardize"]["color"])
+    if options.method == "background":
         before = list(load_images(rows, framed))
         notes = [""] * len(rows)
     else:
@@ -71,8 +61,8 @@ def region_sheet(
         f"{label}, {path.rsplit('/', 1)[-1]}\n{note}"
         for label, path, note in zip(rows["label"], rows["path"], notes, strict=True)
     ]
-    title = f"{dataset}: area of interest by {options.method}, before and after"
-    write_bytes(target, _picture(list(zip(before, after, strict=True)), captions, title))
+    title = f"Area of interest by method {options.method!r}: before and after"
+    write_bytes(picture, _picture(list(zip(before, after, strict=True)), captions, title))
 
 
 def _sample(rows: "pd.DataFrame", seed: int) -> "pd.DataFrame":

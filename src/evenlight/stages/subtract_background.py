@@ -21,9 +21,7 @@ _UNKNOWN = ("", "unknown")
 _BATCH_BYTES = 2**25  # of images whose files are mapped at one time
 
 
-def subtract_background(
-    framed: Path, manifest: Path, source: str | None, options: Mapping[str, Any], color: str, target: Path
-) -> None:
+def subtract_background(framed: Path, manifest: Path, settings: Mapping[str, Any], target: Path) -> None:
     """Write `<shard>.npy` for all shards of the manifest.
 
     A few images are in memory at a time, and the background of one camera.
@@ -31,9 +29,8 @@ def subtract_background(
     Args:
         framed: folder of RGB uint8 (N, H, W, 3) arrays, standardized but for their colour space.
         manifest: manifest.parquet; training images are its usable rows of the split `train`.
-        source: name of the source column, which can be `by` like any group.
-        options: `region` of params.yaml.
-        color: `standardize.color`, the colour space of the result.
+        settings: `region` (of params.yaml), `source` (name of the source column or None; it can be `by` like any
+            group) and `color` (`standardize.color`, the colour space of the result).
         target: folder of the arrays to write.
 
     Raises:
@@ -41,16 +38,16 @@ def subtract_background(
     """
     from evenlight.manifest import attribute_columns
 
-    settings = Options(**options)
+    options, color = Options(**settings["region"]), settings["color"]
     table = read_table(manifest)
-    columns = attribute_columns(table, source)
-    if settings.by not in columns:
+    columns = attribute_columns(table, settings["source"])
+    if options.by not in columns:
         raise UserError(
-            f"region.by: {settings.by!r} is neither the source nor a group of this data set"
-            f"{did_you_mean(settings.by, list(columns)) or '; name the column of the cameras under `datasets`'}"
+            f"region.by: {options.by!r} is neither the source nor a group of this data set"
+            f"{did_you_mean(options.by, list(columns)) or '; name the column of the cameras under `datasets`'}"
         )
     decoded = table[table["row"] >= 0]
-    cameras = decoded[columns[settings.by]]
+    cameras = decoded[columns[options.by]]
     with ExitStack() as stack:
         arrays = {
             shard: (framed / f"{shard}.npy", stack.enter_context(atomic_path(target / f"{shard}.npy")))
@@ -62,14 +59,14 @@ def subtract_background(
             rows = decoded[cameras == camera]
             training = rows[(rows["split"] == "train") & (rows["verdict"] != "quarantined")]
             if camera in _UNKNOWN:
-                say(f"{settings.by} unknown: {len(rows):,} images left as they are")
-            elif len(training) < settings.minimum:
+                say(f"{options.by} unknown: {len(rows):,} images left as they are")
+            elif len(training) < options.minimum:
                 say(
-                    f"{settings.by} {camera!r}: {len(rows):,} images left as they are, because"
-                    f" {len(training):,} training images are fewer than region.minimum, {settings.minimum}"
+                    f"{options.by} {camera!r}: {len(rows):,} images left as they are, because"
+                    f" {len(training):,} training images are fewer than region.minimum, {options.minimum}"
                 )
             else:
-                _fill_camera(rows, training, arrays, settings, color)
+                _fill_camera(rows, training, arrays, options, color)
 
 
 def _copy(given: Path, written: Path, color: str) -> None:
@@ -83,13 +80,13 @@ def _fill_camera(
     rows: "pd.DataFrame",
     training: "pd.DataFrame",
     arrays: Mapping[str, tuple[Path, Path]],
-    settings: Options,
+    options: Options,
     color: str,
 ) -> None:
-    camera = learn(_images(training, arrays), settings)
+    camera = learn(_images(training, arrays), options)
     for shard, numbers in rows.groupby("shard", sort=True)["row"]:
         _change(
-            *arrays[shard], numbers.tolist(), lambda image: from_rgb(remove(image, camera, settings), color)
+            *arrays[shard], numbers.tolist(), lambda image: from_rgb(remove(image, camera, options), color)
         )
 
 
