@@ -1,16 +1,18 @@
 """Area of interest: every method's known answers on drawn pictures, and promises for pictures of any size."""
 
+import io
 import itertools
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
+from evenlight.decode import decode
 from evenlight.regions import METHODS, Region, apply, foreground, frame, needed_size, needs_full_size
 from evenlight.regions.contour import contours
 from evenlight.regions.cut import MaskSettings, clean_up
@@ -373,14 +375,9 @@ def test_needed_size() -> None:
 def test_frame_of_a_full_picture_is_apply_and_standardize(options: dict, standard: dict) -> None:
     pixels, settings = noise(90, 123), Standardize(**standard)
     expected = standardize(apply(pixels, region(**options)).pixels, settings)
-    np.testing.assert_array_equal(frame(pixels, (90, 123), 1, region(**options), settings), expected)
-
-
-def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Upright, as EXIF says."""
-    mirrored = pixels[:, ::-1] if orientation in (2, 4, 5, 7) else pixels
-    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
-    return np.ascontiguousarray(np.rot90(mirrored, turns))
+    np.testing.assert_array_equal(
+        frame(pixels, (0, 0, 90, 123), (90, 123), region(**options), settings), expected
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -389,17 +386,19 @@ def test_frame_of_a_reduced_picture(orientation: int, standard: dict) -> None:
     """Steep ramps: a shift by a quarter of a target pixel would show."""
     rows, columns = np.mgrid[0:889, 0:1277]
     ramps = np.stack([rows * 255 / 888, columns * 255 / 1276, (rows + columns) % 512 / 2.01], axis=2)
-    data = simplejpeg.encode_jpeg(np.rint(ramps).astype(np.uint8), quality=98, colorsubsampling="444")
-    full = turned(simplejpeg.decode_jpeg(data, "RGB"), orientation)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(ramps).astype(np.uint8)).save(
+        buffer, "JPEG", quality=98, subsampling=0, exif=exif
+    )
+    full = decode(buffer.getvalue())
     settings = Standardize(**standard)
     for options in (region(**options) for options in FREE):
-        needed = needed_size(*full.shape[:2], options, settings)
-        if orientation > 4:
-            needed = needed[::-1]
-        reduced = simplejpeg.decode_jpeg(data, "RGB", min_height=needed[0], min_width=needed[1])
-        assert reduced.shape[0] < 889
-        expected = standardize(apply(full, options).pixels, settings).astype(int)
-        result = frame(turned(reduced, orientation), full.shape[:2], orientation, options, settings)
+        reduced = decode(buffer.getvalue(), "", lambda h, w, o=options: needed_size(h, w, o, settings))
+        assert not reduced.full
+        expected = standardize(apply(full.pixels, options).pixels, settings).astype(int)
+        result = frame(reduced.pixels, reduced.window, reduced.upright_size, options, settings)
         assert result.shape == expected.shape
         difference = np.abs(result - expected)
         assert np.median(difference) <= 1

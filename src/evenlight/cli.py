@@ -74,11 +74,11 @@ def gather(
 
 
 @app.command(rich_help_panel=_WORKFLOW)
-def subtract_background(framed: Path, *, manifest: PathOption, region: Json, target: PathOption) -> None:
+def subtract_background(framed: Path, *, manifest: PathOption, settings: Json, target: PathOption) -> None:
     """Fill what never changes in front of each fixed camera (region method `background`)."""
     from evenlight.stages import subtract_background as stage
 
-    stage.subtract_background(framed, manifest, region, target)
+    stage.subtract_background(framed, manifest, settings, target)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

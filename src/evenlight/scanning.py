@@ -27,7 +27,7 @@ from evenlight.isolation import Begin, Lost, Work, isolated
 from evenlight.listing import File, path_to_text
 from evenlight.progress import progress
 from evenlight.reasons import Quarantine
-from evenlight.standardize import Standardize, standardize
+from evenlight.standardize import Standardize
 
 MAX_FILE_BYTES = 64 * 2**20
 # hashes and properties are those of the picture at this length of its longer side
@@ -141,8 +141,7 @@ def _scan_file(folder: Path, file: File, region: Any, options: Standardize) -> _
         facts |= {"bytes": len(data), "content_hash": hashlib.sha256(data).hexdigest()}
         image = decode(data, file.path, analysis_size)
         small = _small(image.pixels)
-        pixels = _pixels_for(image, data, region, options)
-        standardized = standardize(regions.apply(pixels, region).pixels, options)
+        standardized = _standardized(image, data, region, options)
     except Quarantine as problem:
         facts |= {"verdict": "quarantined", "reason": problem.reason, "detail": problem.detail}
         return _Scanned(facts, blobs={"glimpse": _glimpse(data)})
@@ -183,15 +182,15 @@ def _small(pixels: np.ndarray) -> np.ndarray:
     return cv2.resize(pixels[: size[1] * block, : size[0] * block], size, interpolation=cv2.INTER_AREA)
 
 
-def _pixels_for(image: DecodedImage, data: bytes, region: Any, options: Standardize) -> np.ndarray:
-    """The pixels to standardize: those at hand where they are fine enough, else decoded again.
+def _standardized(image: DecodedImage, data: bytes, region: Any, options: Standardize) -> np.ndarray:
+    """From the pixels at hand where they are fine enough, else decoded again.
 
     Hashes and properties come from one fixed size, so that the manifest does not hang on `standardize`.
     """
     needed = regions.needed_size(*image.upright_size, region, options)
-    if image.full or (image.pixels.shape[0] >= needed[0] and image.pixels.shape[1] >= needed[1]):
-        return image.pixels
-    return decode(data, "", lambda height, width: needed).pixels
+    if not image.full and any(have < need for have, need in zip(image.pixels.shape, needed, strict=False)):
+        image = decode(data, "", lambda height, width: needed)
+    return regions.frame(image.pixels, image.window, image.upright_size, region, options)
 
 
 def _glimpse(data: bytes) -> bytes:

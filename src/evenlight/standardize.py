@@ -35,6 +35,11 @@ class Standardize(Settings):
         " it the resized frame; where `resize` is not named it comes last",
     )
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a standardized image."""
+        return (self.size[0], self.size[1], 1 if self.color == "gray" else 3)
+
     @field_validator("prepare")
     @classmethod
     def _one_frame(cls, steps: list[Step]) -> list[Step]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evenlight import outline, runtime
 from evenlight.download import KNOWN
+from evenlight.labelling import source_column
 from evenlight.listing import list_folder
 from evenlight.models.classical import families_of
 from evenlight.sources import sources

@@ -9,6 +9,8 @@ Usual steps: one scan job per shard, one gather job.
 # with a background to be learned from other images, the scan's arrays are a step on the way
 BACKGROUND = config["region"]["method"] == "background"
 SCANNED = "framed" if BACKGROUND else "standardized"
+# it is learned in RGB, and the colour space comes after
+SCAN_OPTIONS = config["standardize"] | ({"color": "rgb"} if BACKGROUND else {})
 
 
 rule scan_shard:
@@ -27,7 +29,7 @@ rule scan_shard:
         folder=lambda wildcards: str(RAW),
         shards=LISTING.shard_count,
         region=as_json(config["region"]),
-        standardize=as_json(config["standardize"]),
+        standardize=as_json(SCAN_OPTIONS),
         versions=versions("numpy", "pillow", "simplejpeg", "opencv-python-headless"),
         fingerprint=lambda wildcards: LISTING.fingerprint(wildcards.shard),
     message:
@@ -66,7 +68,7 @@ rule gather_manifest:
                 "split": config["split"],
                 "near_duplicates": config["audit"]["near_duplicates"],
                 "max_quarantine": config["max_quarantine"],
-                "color": config["standardize"]["color"],
+                "color": SCAN_OPTIONS["color"],
             }
         ),
         junk=LISTING.junk,
@@ -101,13 +103,19 @@ if BACKGROUND:
         threads: 1
         params:
             framed="data/framed/{dataset}",
-            region=as_json(config["region"]),
+            settings=lambda wildcards: as_json(
+                {
+                    "region": config["region"],
+                    "source": source_column(SETTINGS),
+                    "color": config["standardize"]["color"],
+                }
+            ),
             target="data/standardized/{dataset}",
         message:
             "Subtracting the background of each camera of {wildcards.dataset}"
         shell:
             "evenlight subtract-background {params.framed:q} --manifest {input.manifest:q}"
-            " --region {params.region:q} --target {params.target:q} 2>&1 | tee {log:q}"
+            " --settings {params.settings:q} --target {params.target:q} 2>&1 | tee {log:q}"
 
 
 rule region_sheet:

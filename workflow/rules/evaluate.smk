@@ -41,7 +41,7 @@ rule evaluate_model:
     params:
         model=lambda wildcards, input: os.path.dirname(input.description),
         images="data/standardized/{dataset}",
-        source=lambda wildcards: as_json(SETTINGS["source"]),
+        source=lambda wildcards: as_json(source_column(SETTINGS)),
         settings=as_json(config["evaluate"]),
         folder=lambda wildcards, output: os.path.dirname(output.metrics),
     message:

@@ -29,8 +29,6 @@ from evenlight.standardize import (
 __all__ = ["METHODS", "Cut", "Region", "apply", "foreground", "frame", "needed_size", "needs_full_size"]
 
 _MARGIN = 2  # decoded pixels per standardized one, along each side
-# EXIF orientations for which turning upright brings the stored picture's end to the top, to the left
-_END_ON_TOP, _END_AT_LEFT = (3, 4, 7, 8), (2, 3, 6, 7)
 
 
 class Nothing(Settings):
@@ -81,14 +79,14 @@ def needs_full_size(region: Any) -> bool:
 
 
 def frame(
-    pixels: np.ndarray, full_size: tuple[int, int], orientation: int, region: Any, options: Standardize
+    pixels: np.ndarray, window: Window, full_size: tuple[int, int], region: Any, options: Standardize
 ) -> np.ndarray:
     """Area of interest and standardizing of one decoded picture, which its decoder may have reduced.
 
     Args:
         pixels: upright RGB uint8 (h, w, 3), at least of `needed_size`.
+        window: which part of them is picture; a JPEG decoder that reduces may fill up the last row and column.
         full_size: upright (height, width) of the whole picture.
-        orientation: of the file (EXIF, 0 or 1 to 8), which says where a JPEG decoder's last row and column are now.
 
     Returns:
         uint8 (H, W, C) as `options` says; for pictures that were reduced, the same to within rounding and the
@@ -97,11 +95,11 @@ def frame(
     part = _part_used(*full_size, region, options)
     if part is None or pixels.shape[:2] == tuple(full_size):
         return standardize(apply(pixels, region).pixels, options)
-    top, left, bottom, right = picture_window(pixels.shape[:2], full_size, orientation)
+    top, left, bottom, right = window
     rows, columns = (bottom - top) / full_size[0], (right - left) / full_size[1]
     box = part.box
-    window = (top + box[0] * rows, left + box[1] * columns, top + box[2] * rows, left + box[3] * columns)
-    return standardize_reduced(pixels, window, part, options)
+    inner = (top + box[0] * rows, left + box[1] * columns, top + box[2] * rows, left + box[3] * columns)
+    return standardize_reduced(pixels, inner, part, options)
 
 
 def needed_size(height: int, width: int, region: Any, options: Standardize) -> tuple[int, int]:
@@ -118,26 +116,6 @@ def needed_size(height: int, width: int, region: Any, options: Standardize) -> t
         min(height, math.ceil(_MARGIN * part.inner[0] * height / (bottom - top))),
         min(width, math.ceil(_MARGIN * part.inner[1] * width / (right - left))),
     )
-
-
-def picture_window(size: tuple[int, int], full_size: tuple[int, int], orientation: int) -> Window:
-    """Where in a JPEG reduced to n eighths the picture lies; the rest of its last row and column is filling.
-
-    Args:
-        size: upright (height, width) of the reduced picture.
-        full_size: upright (height, width) of the whole picture.
-        orientation: EXIF, 0 or 1 to 8.
-    """
-    rows, columns = (_covered(*sides) for sides in zip(size, full_size, strict=True))
-    top = size[0] - rows if orientation in _END_ON_TOP else 0.0
-    left = size[1] - columns if orientation in _END_AT_LEFT else 0.0
-    return top, left, top + rows, left + columns
-
-
-def _covered(reduced: int, full: int) -> float:
-    eighths = 8 * reduced // full
-    exact = full * eighths / 8
-    return exact if math.ceil(exact) == reduced else float(reduced)
 
 
 def _part_used(height: int, width: int, region: Any, options: Standardize) -> Part | None:

@@ -91,7 +91,7 @@ def confusion_picture(confusion: "np.ndarray", classes: Sequence[str], title: st
     side = max(3.2, cell * size)
     names = [visible_text(name, 22) for name in classes]
     font = min(9.0, max(3.5, cell * 26))
-    with _figure(side + 2.4, side + 1.9) as figure:
+    with figure_of(side + 2.4, side + 1.9) as figure:
         axes = figure.subplots()
         picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
         axes.set_title(visible_text(title, int(13 * side)))
@@ -107,7 +107,7 @@ def confusion_picture(confusion: "np.ndarray", classes: Sequence[str], title: st
                 axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=color, fontsize=font)
         bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=28, label="share of the true class")
         bar.outline.set_visible(False)
-        return _png(figure)
+        return png_of(figure)
 
 
 def misclassified_sheet(images: "Sequence[np.ndarray]", captions: Sequence[str], title: str) -> bytes:
@@ -124,14 +124,14 @@ def misclassified_sheet(images: "Sequence[np.ndarray]", captions: Sequence[str],
         raise ValueError(f"{len(images)} images with {len(captions)} captions")
     shown = min(len(images), SHEET_UP_TO)
     if not shown:
-        with _figure(6, 1.6) as figure:
+        with figure_of(6, 1.6) as figure:
             figure.text(0.05, 0.68, visible_text(title, 70), fontsize=10.5, fontweight="bold", va="center")
             figure.text(0.05, 0.38, "No test image was misclassified.", color=_MUTED, va="center")
-            return _png(figure)
+            return png_of(figure)
     columns = min(shown, 8) if shown > 4 else 4
     lines = -(-shown // columns)
     more = f", the first {shown} of {len(images)}" if len(images) > shown else ""
-    with _figure(columns * 1.35 + 0.2, lines * 1.85 + 0.5) as figure:
+    with figure_of(columns * 1.35 + 0.2, lines * 1.85 + 0.5) as figure:
         figure.suptitle(
             visible_text(title, 70) + more, x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=_INK
         )
@@ -151,7 +151,7 @@ def misclassified_sheet(images: "Sequence[np.ndarray]", captions: Sequence[str],
                     va="top",
                     fontsize=6.2,
                 )
-        return _png(figure)
+        return png_of(figure)
 
 
 def history_picture(history: "pd.DataFrame") -> bytes:
@@ -163,7 +163,7 @@ def history_picture(history: "pd.DataFrame") -> bytes:
     """
     from matplotlib.ticker import MaxNLocator
 
-    with _figure(8.4, 3.1) as figure:
+    with figure_of(8.4, 3.1) as figure:
         for axes, measure in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             for split, color, line in (("train", PALETTE[0], "-"), ("validation", PALETTE[5], "--")):
                 column = f"{split}_{measure}"
@@ -185,7 +185,7 @@ def history_picture(history: "pd.DataFrame") -> bytes:
             axes.set_axisbelow(True)
             if axes.lines:
                 axes.legend()
-        return _png(figure)
+        return png_of(figure)
 
 
 def scatter_picture(
@@ -213,7 +213,7 @@ def scatter_picture(
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(codes))
     x, y, codes, test = (np.asarray(values)[order] for values in (x, y, codes, test))
     area = float(np.clip(9000 / max(len(codes), 1), 7, 34))
-    with _figure(7.6, 5.2) as figure:
+    with figure_of(7.6, 5.2) as figure:
         axes = figure.subplots()
         for shape in sorted({_marker(c) for c in range(len(classes))}, key=_MARKERS.index):
             for is_test in (False, True):  # test points last: their rims must not be hidden
@@ -233,7 +233,7 @@ def scatter_picture(
         axes.set_xticks([])
         axes.set_yticks([])
         _class_legend(axes, classes, any_test=bool(test.any()))
-        return _png(figure)
+        return png_of(figure)
 
 
 def _marker(code: int) -> str:
@@ -270,7 +270,7 @@ def _wrap(text: str, width: int, lines: int) -> str:
 
 
 @contextmanager
-def _figure(width: float, height: float) -> "Iterator[Figure]":
+def figure_of(width: float, height: float) -> "Iterator[Figure]":
     """An empty figure of `width` by `height` inches in our style, whatever the user's matplotlibrc says."""
     import warnings
 
@@ -285,7 +285,7 @@ def _figure(width: float, height: float) -> "Iterator[Figure]":
         yield figure
 
 
-def _png(figure: "Figure") -> bytes:
+def png_of(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()

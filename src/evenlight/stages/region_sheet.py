@@ -91,11 +91,11 @@ def _marked(pixels: np.ndarray, cut: Cut) -> np.ndarray:
 
 def _picture(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[str], title: str) -> bytes:
     lines = -(-len(pairs) // _PAIRS_PER_LINE)
-    with charts._figure(_PAIRS_PER_LINE * 3.1, max(1, lines) * 1.9 + 0.4) as figure:
+    with charts.figure_of(_PAIRS_PER_LINE * 3.1, max(1, lines) * 1.9 + 0.4) as figure:
         figure.suptitle(charts.visible_text(title, 90), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
         if not pairs:
             figure.text(0.05, 0.4, "No usable image.")
-            return charts._png(figure)
+            return charts.png_of(figure)
         grid = figure.subplots(lines, 2 * _PAIRS_PER_LINE, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
@@ -103,7 +103,7 @@ def _picture(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequence[
             line, place = divmod(number, _PAIRS_PER_LINE)
             _show(grid[line, 2 * place], before, caption)
             _show(grid[line, 2 * place + 1], after, "")
-        return charts._png(figure)
+        return charts.png_of(figure)
 
 
 def _show(axes: "Axes", pixels: np.ndarray, caption: str) -> None:

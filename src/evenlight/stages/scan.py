@@ -39,9 +39,8 @@ def scan(
     files = listing.shards[shard]
     options = Standardize.model_validate(standardize)
     cutting = TypeAdapter(Region).validate_python(region)
-    shape = (*options.size, 1 if options.color == "gray" else 3)
-    _check_space(array, len(files) * math.prod(shape))
-    with array_writer(array, shape) as add_row:
+    _check_space(array, len(files) * math.prod(options.shape))
+    with array_writer(array, options.shape) as add_row:
         rows = scan_shard(folder, files, cutting, options, add_row)
         write_table(table, rows)
     bad = int((rows["verdict"] == "quarantined").sum())
