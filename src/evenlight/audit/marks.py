@@ -45,6 +45,10 @@ def _cells(images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _place(row: int, column: int) -> str:
-    """Where a cell lies; its mirror image lies as far from the other side."""
-    upright = "top" if row == 0 else "bottom" if row == _GRID - 1 else "side"
-    return f"{upright}, cell {row + 1} down and {column + 1} across of {_GRID} x {_GRID}"
+    """Where a cell of the right half lies; its mirror image is the same on the left."""
+    third = "top" if row < 3 else "middle" if row < 5 else "bottom"
+    if column < 6:
+        words = f"{third} edge"
+    else:
+        words = "side edge" if third == "middle" else f"{third} corner"
+    return f"{words}, row {row + 1} and column {column + 1} of {_GRID} x {_GRID} cells"

@@ -4,11 +4,16 @@ Confident learning (Northcutt 2021, by cleanlab): a model gives each image's cla
 it or other images of its source (or near-duplicate component), and labels that it confidently disagrees with are
 listed, the most improbable first. All usable images are looked at, those of the test set, too.
 
-A suspicion is no error. Two guards keep weak models and hard groups from being taken for wrong labels. The rate is
-judged only when the model is right for nine in ten of the images that it does not suspect. And a rate counts only by
-what it exceeds the model's own mistakes: the lower end of its interval, less the share of unsuspected images that the
-model gets wrong. Clean CIFAR photos (two classes, model right for 84 to 94 %) have 2 to 9 % of suspects and stay
-silent; 5 % of wrong labels planted in two-class sets are listed to 62 to 89 %, as 37 to 48 % of what is listed.
+A suspicion is no error. Where classes overlap, a model is surprised by images near the border between them, and two
+guards keep that from being taken for wrong labels. Rates are judged only when the model is right for 85 % of all
+images. And they count only suspects that lie deep in the suggested class, with a probability above that of half of
+its own images: a wrong label puts an image there every other time, an image near the border hardly ever. So twice
+their share estimates the share of wrong labels.
+
+Measured with brightness, colour and HOG on pairs of CIFAR-10 classes, 1,000 photos each. Clean: 14 of 23 pairs judged,
+none a warning, up to 4.5 % listed. 5 % of wrong labels: 78 % of them listed, 62 % of what is listed wrong; a warning
+in each of the 4 of 9 pairs that are judged. 15 % in one class or group only: the right one named in each of the 2 and
+4 of 9 pairs judged.
 """
 
 from dataclasses import dataclass
@@ -41,11 +46,15 @@ class Options(Settings):
         [0.01, 0.03, 0.10],
         min_length=3,
         max_length=3,
-        description="info, warn and serious: suspected share beyond what the model's own mistakes explain",
+        description="info, warn and serious: least share of wrong labels that the suspects speak for",
     )
-    ratio: float = Field(2.0, ge=1, description="warn: a class or group has this many times the rest's rate")
+    ratio: float = Field(
+        2.0,
+        ge=1,
+        description="warn: a class or group beyond `rate`'s warn level, with so many times the rest's rate",
+    )
     minimum_accuracy: float = Field(
-        0.9, ge=0, le=1, description="of the model on images it does not suspect, for rates to be judged"
+        0.85, ge=0, le=1, description="share of labels that the model agrees with, for rates to be judged"
     )
     folds: int = Field(5, ge=2, le=20, description="of the cross-validation")
     shown: int = Field(60, ge=1, le=1000, description="most images shown")
@@ -57,14 +66,14 @@ class _Suspects:
 
     places: np.ndarray  # rows of the judged images
     suspected: np.ndarray  # bool
-    missed: np.ndarray  # bool: not suspected, and yet the model names another class
+    deep: np.ndarray  # bool: suspected, and deep in the suggested class
     margins: np.ndarray  # probability of the given class less that of the likeliest other one
     suggested: np.ndarray  # class code of the likeliest other one
+    accuracy: float  # share of the images for which the given class is the likeliest
 
-    def excess(self, inside: np.ndarray, confidence: float) -> float:
-        """Lower end of the suspected share of some images, less the share that the model misjudges anyway."""
-        count, n = int(self.suspected[inside].sum()), int(inside.sum())
-        return wilson(count, n, confidence)[0] - float(self.missed[inside].sum()) / max(n - count, 1)
+    def wrong_share(self, inside: np.ndarray, confidence: float) -> float:
+        """The least share of wrong labels among some images that the deep suspects speak for."""
+        return 2 * wilson(int(self.deep[inside].sum()), int(inside.sum()), confidence)[0]
 
 
 def check(data: AuditData, options: Options) -> Result:
@@ -128,12 +137,18 @@ def _suspects(
         values = np.zeros((len(places), 1))
     shares = probabilities(values, codes, folds, _strength(values, codes, folds, seed))
     suspected = find_label_issues(codes, shares, filter_by="prune_by_noise_rate", n_jobs=1)
-    own = shares[np.arange(len(codes)), codes]
+    places_of = np.arange(len(codes))
     others = shares.copy()
-    others[np.arange(len(codes)), codes] = -1
-    wrong = shares.argmax(axis=1) != codes
+    others[places_of, codes] = -1
+    suggested = others.argmax(axis=1)
+    usual = np.array([np.median(shares[codes == code, code]) for code in range(len(known))])
     return _Suspects(
-        places, suspected, wrong & ~suspected, own - others.max(axis=1), known[others.argmax(axis=1)]
+        places,
+        suspected,
+        suspected & (shares[places_of, suggested] >= usual[suggested]),
+        shares[places_of, codes] - others.max(axis=1),
+        known[suggested],
+        float((shares.argmax(axis=1) == codes).mean()),
     )
 
 
@@ -150,26 +165,32 @@ def _strength(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, seed: in
 
 def _overall(data: AuditData, options: Options, found: _Suspects, gallery: Gallery) -> Finding:
     count, n = int(found.suspected.sum()), len(found.places)
-    trusted = float((~found.missed[~found.suspected]).mean()) if count < n else 0.0
-    numbers = {"suspected": count, "n": n, "accuracy_on_unsuspected": trusted}
-    text = counted(count, n, data.common.confidence)
+    least = found.wrong_share(np.ones(n, dtype=bool), data.common.confidence)
+    numbers = {"suspected": count, "n": n, "least_wrong": least, "accuracy": found.accuracy}
     title = gallery.title if count else ""
-    if trusted < options.minimum_accuracy:
+    if found.accuracy < options.minimum_accuracy:
         sentence = (
-            f"A model on {listed(options.features)} is right for {percent(trusted)} of the images that it does not"
-            f" suspect, too seldom ({percent(options.minimum_accuracy)} are needed) to judge how many labels are wrong."
+            f"A model on {listed(options.features)} agrees with {percent(found.accuracy)} of the labels, too few"
+            f" ({percent(options.minimum_accuracy)} are needed) to tell wrong labels from images that are hard for it."
             " The labels that surprise it most are shown."
         )
         return Finding(CHECK, "not_enough_data", "labels", sentence, numbers, title)
     if count == 0:
         sentence = f"None of {many(n, 'label')} surprises a model that was trained without the image."
         return Finding(CHECK, "ok", "labels", sentence, numbers)
-    severity = severity_at(found.excess(np.ones(n, dtype=bool), data.common.confidence), options.rate)
+    severity = severity_at(least, options.rate)
     sentence = (
-        f"To review: {text} of the labels surprise a model that was trained without the image. It is right for"
-        f" {percent(trusted)} of the others. At a rate near 1 % usually one such suspicion in five is right, at 5 %"
-        " three in five."
+        f"To review: {counted(count, n, data.common.confidence)} of the labels surprise a model that was trained"
+        f" without the image and agrees with {percent(found.accuracy)} of all labels."
     )
+    if severity == "ok":
+        sentence += (
+            " With so few, the label is often right and the image only unusual: look before you change one."
+        )
+    else:
+        sentence += (
+            f" That speaks for at least {percent(least)} of wrong labels; the others are only hard images."
+        )
     return Finding(CHECK, "info" if severity == "ok" else severity, "labels", sentence, numbers, title)
 
 
@@ -177,16 +198,17 @@ def _by(
     data: AuditData, options: Options, found: _Suspects, name: str, values: list[str], codes: np.ndarray
 ) -> tuple[Finding | None, Bars]:
     """Classes or groups with a much higher rate than the rest."""
-    confidence, total = data.common.confidence, int(found.suspected.sum())
+    confidence, total = data.common.confidence, int(found.deep.sum())
     sizes = np.bincount(codes, minlength=len(values))
-    counts = np.bincount(codes[found.suspected], minlength=len(values))
+    listed_here = np.bincount(codes[found.suspected], minlength=len(values))
+    counts = np.bincount(codes[found.deep], minlength=len(values))
     bars = Bars(
         f"Labels to review by {name}",
         [
             (
                 values[code],
-                counts[code] / sizes[code],
-                *wilson(int(counts[code]), int(sizes[code]), confidence),
+                listed_here[code] / sizes[code],
+                *wilson(int(listed_here[code]), int(sizes[code]), confidence),
             )
             for code in np.flatnonzero(sizes).tolist()
         ],
@@ -198,31 +220,31 @@ def _by(
     )
     raised = []
     for code, adjusted in zip(judged, p.tolist(), strict=True):
-        rest = (total - counts[code]) / (len(codes) - sizes[code])
-        excess = found.excess(codes == code, confidence)
-        if adjusted < data.common.alpha and counts[code] / sizes[code] > options.ratio * rest:
-            raised.append((excess, code, adjusted))
-    raised = sorted((item for item in raised if item[0] >= options.rate[0]), reverse=True)
+        share, rest = counts[code] / sizes[code], (total - counts[code]) / (len(codes) - sizes[code])
+        least = found.wrong_share(codes == code, confidence)
+        if adjusted < data.common.alpha and share > options.ratio * rest and least >= options.rate[1]:
+            raised.append((least, code, adjusted))
+    raised.sort(reverse=True)
     if not raised:
         return None, bars
-    _, code, adjusted = raised[0]
-    rest_count, rest_size = total - int(counts[code]), len(codes) - int(sizes[code])
+    least, code, adjusted = raised[0]
+    count, n = int(counts[code]), int(sizes[code])
     sentence = (
-        f"Labels of {name} {values[code]} are suspected more often:"
-        f" {counted(int(counts[code]), int(sizes[code]), confidence)} against {counted(rest_count, rest_size)} of the"
-        f" rest. Unlikely to be chance even after {many(len(judged), 'comparison')} (adjusted {chance(adjusted)})."
-        f" {values[code]} has {percent(sizes[code] / len(codes))} of the images and"
-        f" {percent(counts[code] / total)} of the suspicions."
+        f"Labels of {name} {values[code]} seem wrong more often: the image looks clearly like another class for"
+        f" {counted(count, n, confidence)} against {counted(total - count, len(codes) - n)} of the rest. Unlikely to be"
+        f" chance even after {many(len(judged), 'comparison')} (adjusted {chance(adjusted)}). {values[code]} has"
+        f" {percent(n / len(codes))} of the images and {percent(count / total)} of such labels."
     )
     if len(raised) > 1:
         sentence += f" The same holds for {listed([values[other] for _, other, _ in raised[1:]])}."
     numbers = {
         "attribute": name,
         "value": values[code],
-        "suspected": int(counts[code]),
-        "n": int(sizes[code]),
-        "suspected_rest": rest_count,
-        "n_rest": rest_size,
+        "deep": count,
+        "n": n,
+        "deep_rest": total - count,
+        "n_rest": len(codes) - n,
+        "least_wrong": least,
         "p_adjusted": adjusted,
         "comparisons": len(judged),
     }

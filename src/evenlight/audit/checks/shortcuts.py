@@ -224,7 +224,7 @@ def _mark_finding(
         [(paths[place], f"differs by {size[place]:.0f} gray levels") for place in order],
     )
     sentence = (
-        f"The border of the images gives {name} away ({link.key}, or the same place on the other side): what is seen"
+        f"The border of the images gives {name} away ({link.key}, or its mirror image): what is seen"
         f" there, against its mirror image, tells {_versus(data, link.code)} in {percent(link.folded)} of all pairs"
         f" ({many(tests, 'comparison')}). Look for a logo, a date or a frame; where the subject itself reaches the"
         " border, this is no fault."
