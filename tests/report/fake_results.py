@@ -132,7 +132,7 @@ class FakeResults:
                     "standardize": {"size": [48, 48], "color": self.color},
                     "region": {"method": self.region},
                     "audit": {"minimum_group": 30, "checks": {}},
-                    "evaluate": {"minimum_group": 30, "confidence": 0.95, "gallery": self.gallery},
+                    "evaluate": {"confidence": 0.95, "gallery": self.gallery},
                 }
             ),
             "model_folders": folders,

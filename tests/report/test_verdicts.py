@@ -4,6 +4,7 @@ import pytest
 from fake_results import estimate
 
 from evenlight.report.models_view import Model
+from evenlight.report.rendering import headline
 from evenlight.report.verdicts import (
     Finding,
     Rules,
@@ -127,10 +128,11 @@ def test_one_leak_an_equal_accuracy_and_none_at_all():
 
 
 def test_strip_counts_every_severity_and_keeps_the_order_of_equals():
-    found = [Finding(s, s + str(k), "models") for k in range(2) for s in ("ok", "warn", "info", "serious")]
+    found = [Finding(s, s + str(k), s) for k in range(2) for s in ("ok", "warn", "info", "serious")]
     made = strip([*found, Finding("not_enough_data", "few", "models")])
     assert made.counts == {"serious": 2, "warn": 2, "not_enough_data": 1, "info": 2, "ok": 2}
     assert [f.sentence for f in made.flagged] == ["serious0", "serious1", "warn0", "warn1"]
+    assert made.more == []
     assert [f.sentence for f in made.unjudged] == ["few"]
     assert [f.sentence for f in made.rest] == ["info0", "info1", "ok0", "ok1"]
 
@@ -153,3 +155,29 @@ def test_files_are_counted_once():
         ("info", "A note."),
     ]
     assert [f.sentence for f in findings(bad, [], None, Rules(), audited=True)] == ["A note."]
+
+
+def test_one_check_cannot_fill_the_strip():
+    quality = [Finding("warn", f"dark {k}", "audit-quality") for k in range(5)]
+    others = [Finding("warn", f"other {k}", f"audit-{k}") for k in range(12)]
+    made = strip([*quality, *others])
+    assert [f.sentence for f in made.flagged] == [
+        *("dark 0", "dark 1", "dark 2"),
+        *(f"other {k}" for k in range(9)),
+    ]
+    assert [f.sentence for f in made.more] == ["dark 3", "dark 4", "other 9", "other 10", "other 11"]
+    assert made.counts["warn"] == 17
+
+
+@pytest.mark.parametrize(
+    ("sentence", "first"),
+    [
+        ("Class and camera are linked (p<.001). fog: 122 of 144.", "Class and camera are linked (p<.001)."),
+        ("2.1 % (4 of 195, e.g. here. And there) of the images leak. The split is old.",
+         "2.1 % (4 of 195, e.g. here. And there) of the images leak."),
+        ("A. b.jpg and 3 more images have no label. Give them one.", "A. b.jpg and 3 more images have no label."),
+        ("Nothing else is said", "Nothing else is said"),
+    ],
+)  # fmt: skip
+def test_headline_is_the_first_sentence(sentence, first):
+    assert headline(sentence) == first

@@ -11,7 +11,7 @@ from typing import Any
 
 from evenlight.audit.findings import most_severe
 from evenlight.report.inline import Thumbnails
-from evenlight.report.rendering import number_text
+from evenlight.report.rendering import headline, number_text
 
 FLAGGED = ("serious", "warn")
 _TILES, _PAIRS = 24, 12  # images and pairs of one piece of evidence
@@ -21,10 +21,11 @@ _COLUMNS = 40  # of a heat map
 
 @dataclass(frozen=True)
 class Line:
-    """One finding in a check's section; `target` is the id of the evidence that shows it, or empty."""
+    """One finding in a check's section, its first sentence apart; `target` is the id of what shows it, or empty."""
 
     severity: str
-    sentence: str
+    headline: str
+    more: str
     target: str
 
 
@@ -50,6 +51,11 @@ class Check:
     severity: str
     findings: Sequence[Line]
     evidence: Sequence[Shown]
+
+    @property
+    def short(self) -> str:
+        """The title up to its colon, for links."""
+        return self.title.partition(":")[0]
 
     @property
     def flagged(self) -> bool:
@@ -108,11 +114,12 @@ def _check(
         for k, item in enumerate(section["evidence"])
     ]
     targets = {item.title: item.anchor for item in reversed(shown)}
-    lines = [
-        Line(finding["severity"], finding["sentence"], targets.get(finding["evidence"], ""))
-        for finding in findings
-        if finding["check"] == name
-    ]
+    lines = []
+    for finding in findings:
+        if finding["check"] == name:
+            first = headline(finding["sentence"])
+            more = finding["sentence"][len(first) :].strip()
+            lines.append(Line(finding["severity"], first, more, targets.get(finding["evidence"], "")))
     severity = most_severe([line.severity for line in lines])
     return Check(name, section["title"].rstrip("."), anchor, severity, lines, shown)
 

@@ -74,7 +74,7 @@ def build_page(inputs: PageInputs) -> str:
 def _render(inputs: PageInputs, rows: int) -> str:
     best = next((model for model in inputs.models if model.name == inputs.best), None)
     evaluate = inputs.params["evaluate"]
-    rules = Rules(minimum_group=evaluate["minimum_group"], confidence=evaluate["confidence"])
+    rules = Rules(minimum_group=inputs.params["audit"]["minimum_group"], confidence=evaluate["confidence"])
     line = baseline(inputs.models)
     return (
         environment()
@@ -105,7 +105,7 @@ def _render(inputs: PageInputs, rows: int) -> str:
 
 def _verdict(inputs: PageInputs, best: Model | None, rules: Rules) -> Strip:
     """Findings of the audit and of the models in one list."""
-    titles = {check.name: check.title for check in inputs.checks}
+    titles = {check.name: check.short for check in inputs.checks}
     own = findings(inputs.summary, inputs.models, best, rules, audited="files" in titles)
     return strip([*from_audit(inputs.audit, titles), *own])
 

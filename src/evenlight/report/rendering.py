@@ -8,6 +8,7 @@ from evenlight.report.charts import visible_text
 if TYPE_CHECKING:
     import jinja2
 
+_SHORTEST = 30  # characters of a headline
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -40,6 +41,16 @@ def prose(sentence: str) -> str:
     """A sentence with nothing hidden in it, whose percentages do not break over two lines."""
     shown = _SPACE.join(visible_text(part) for part in sentence.split(_SPACE))
     return re.sub(r"(?<=\d) (?=%)", _SPACE, shown)
+
+
+def headline(sentence: str) -> str:
+    """The first sentence of a finding: up to a full stop outside of brackets that is no initial or abbreviation."""
+    depth = 0
+    for place, character in enumerate(sentence[:-1]):
+        depth += (character == "(") - (character == ")")
+        if character == "." and sentence[place + 1] == " " and depth <= 0 and place >= _SHORTEST:
+            return sentence[: place + 1]
+    return sentence
 
 
 def pieces(name: str) -> list[str]:

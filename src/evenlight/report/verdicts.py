@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from evenlight.audit.findings import SEVERITIES
 from evenlight.report.audit_view import FLAGGED, anchor_of
 from evenlight.report.charts import visible_text
+from evenlight.report.rendering import headline
 
 if TYPE_CHECKING:
     from evenlight.report.models_view import Model
 
 SERIOUS, WARN, NOT_ENOUGH, INFO, OK = SEVERITIES
 _TITLES = {"files": "Files", "models": "Models compared", "details": "Each model"}
-_OPEN = 12  # findings that are shown without a click
+_OPEN, _ALIKE = 12, 3  # findings that are shown without a click: of all checks, and of one
 
 
 @dataclass(frozen=True)
@@ -46,37 +47,42 @@ class Finding:
 
 @dataclass(frozen=True)
 class Strip:
-    """The verdict strip: how many findings of each severity, and the findings in three parts.
+    """The verdict strip: how many findings of each severity, and the findings in four parts.
 
-    What is serious or worth a warning comes first; what could not be judged and the rest can be folded.
+    What is serious or worth a warning comes first; `more` of it, what could not be judged and the rest are folded.
     """
 
     counts: Mapping[str, int]
     flagged: Sequence[Finding]
+    more: Sequence[Finding]
     unjudged: Sequence[Finding]
     rest: Sequence[Finding]
-
-    @property
-    def open(self) -> int:
-        """How many of the flagged findings are shown without a click."""
-        return _OPEN
 
 
 def strip(found: Sequence[Finding]) -> Strip:
     """Findings in the order of their severity; equal ones keep theirs."""
     ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+    flagged: list[Finding] = []
+    more: list[Finding] = []
+    for finding in ordered:
+        if finding.severity in FLAGGED:
+            alike = sum(other.section == finding.section for other in flagged)
+            (flagged if len(flagged) < _OPEN and alike < _ALIKE else more).append(finding)
     return Strip(
         counts={severity: sum(f.severity == severity for f in ordered) for severity in SEVERITIES},
-        flagged=[finding for finding in ordered if finding.severity in FLAGGED],
+        flagged=flagged,
+        more=more,
         unjudged=[finding for finding in ordered if finding.severity == NOT_ENOUGH],
         rest=[finding for finding in ordered if finding.severity in (INFO, OK)],
     )
 
 
 def from_audit(audit: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> list[Finding]:
-    """Findings of findings.json, with the titles of their checks' sections."""
+    """First sentences of findings.json, with the titles of their checks' sections, where the rest stands."""
     return [
-        Finding(f["severity"], f["sentence"], anchor_of(f["check"]), titles.get(f["check"], f["check"]))
+        Finding(
+            f["severity"], headline(f["sentence"]), anchor_of(f["check"]), titles.get(f["check"], f["check"])
+        )
         for f in audit
     ]
 
