@@ -72,9 +72,9 @@ def _near(data: AuditData, leak: np.ndarray, options: Options) -> Iterator[Findi
     near, n = int((leak == "near").sum()), len(leak)
     if near == 0:
         return
-    more = " more" if (leak == "copy").any() else ""
+    another = "Another " if (leak == "copy").any() else ""
     sentence = (
-        f"{counted(near, n, data.common.confidence)} of the test images have a near-duplicate{more} in training or"
+        f"{another}{counted(near, n, data.common.confidence)} of the test images have a near-duplicate in training or"
         " validation."
     )
     if data.summary["split_origin"] == "made" and data.source is not None:
