@@ -165,6 +165,15 @@ def test_only_what_is_flagged_is_open(tmp_path):
     ]
 
 
+def test_many_warnings_of_one_check_do_not_open_everything(tmp_path):
+    found = [finding("quality", "warn", f"Group {k} is dark.", f"group {k}") for k in range(8)]
+    page = page_of(tmp_path, found, {"quality": [Gallery(f"group {k}", []) for k in range(8)]})
+    assert page.html.count('<details class="evidence" open>') == 3
+    section = page.html.split('<section id="audit">')[1]
+    assert "2 more findings of this kind" in section
+    assert section.count("is dark.") == 8
+
+
 def test_strip_counts_and_leads_to_sections(tmp_path):
     found = [
         *[finding("leakage", "serious", f"leak {k}") for k in range(2)],

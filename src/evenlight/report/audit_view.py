@@ -15,6 +15,7 @@ from evenlight.report.rendering import headline, number_text
 
 FLAGGED = ("serious", "warn")
 _TILES, _PAIRS = 24, 12  # images and pairs of one piece of evidence
+_OPEN = 3  # pieces of evidence of one check
 _RESIDUALS = (2, 4, 8, 16)  # standard deviations from which a cell of a heat map gets its next shade
 _COLUMNS = 40  # of a heat map
 
@@ -31,13 +32,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Shown:
-    """One piece of evidence: its `kind` names the macro that draws `content`; it is `flagged` if a finding is."""
+    """One piece of evidence: its `kind` names the macro that draws `content`; it is `open` if a warning is about it."""
 
     anchor: str
     title: str
     note: str
     kind: str
-    flagged: bool
+    open: bool
     content: dict[str, Any]
 
 
@@ -102,13 +103,14 @@ def _check(
     contents: Mapping[tuple[str, int], dict[str, Any]],
 ) -> Check:
     name, anchor = section["check"], anchor_of(section["check"])
+    to_open = [item["title"] for item in section["evidence"] if (name, item["title"]) in flagged][:_OPEN]
     shown = [
         Shown(
             f"{anchor}-{k + 1}",
             item["title"],
             item.get("note", ""),
             item["kind"],
-            (name, item["title"]) in flagged,
+            item["title"] in to_open,
             contents[name, k],
         )
         for k, item in enumerate(section["evidence"])
