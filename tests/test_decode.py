@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 
@@ -267,3 +269,10 @@ def test_day_night_decodes_like_opencv(shared_data: Callable) -> None:
         ours = decode(data).pixels
         theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_reasons_cost_nothing_to_import() -> None:
+    heavy = "{'numpy', 'cv2', 'PIL', 'simplejpeg'}"
+    code = f"import sys, evenlight.reasons; print({heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"

@@ -10,7 +10,6 @@ crash on odd names.
 import hashlib
 import os
 import struct
-import warnings as python_warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from evenlight.formats import jpeg, others, png, tiff
 from evenlight.formats.color import is_constant
 from evenlight.formats.orientation import Window
 from evenlight.formats.picture import MARGIN, Picture, Reduce
-from evenlight.formats.pillow import as_quarantine
+from evenlight.formats.pillow import as_quarantine, quiet
 from evenlight.formats.preview import preview
 from evenlight.formats.sniff import EXTENSIONS, sniff
 from evenlight.reasons import REASONS, WARNINGS, Quarantine
@@ -93,7 +92,7 @@ def decode(data: bytes, name: str = "", reduced_to: Reduce | None = None) -> Dec
         raise Quarantine("empty_file")
     kind = sniff(data)
     try:
-        picture = jpeg.read(data, reduced_to) if kind == "JPEG" else _read_quietly(data, kind)
+        picture = jpeg.read(data, reduced_to) if kind == "JPEG" else _read_by_pillow(data, kind)
     except Quarantine:
         raise
     except Exception as problem:
@@ -131,29 +130,29 @@ def glimpse(data: bytes) -> np.ndarray | None:
         large to decode.
     """
     try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
+        with quiet():
             return preview(data, sniff(data))
     except Exception:  # whatever is wrong with the file is already in its reason
         return None
 
 
-def _read_quietly(data: bytes, kind: str) -> Picture:
-    """Pillow warns on the console about damaged metadata; our verdict says what matters."""
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
+def _read_by_pillow(data: bytes, kind: str) -> Picture:
+    with quiet():
         return _READERS[kind](data)
 
 
 def _check_result(image: DecodedImage) -> None:
     """Anything but a whole upright RGB picture is a mistake of ours, never the file's."""
     pixels = image.pixels
-    right = (
+    top, left, bottom, right = image.window
+    spare = pixels.shape[0] - (bottom - top), pixels.shape[1] - (right - left)
+    sound = (
         pixels.dtype == np.uint8
         and pixels.ndim == 3
         and pixels.shape[2] == 3
         and pixels.flags.c_contiguous
+        and 0 <= min(spare) <= max(spare) < 1
         and (not image.full or pixels.shape[:2] == image.upright_size)
     )
-    if not right:
+    if not sound:
         raise Quarantine("decoder_crash", "internal")

@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 from evenlight.reasons import Quarantine
 
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
+_TO_8_BITS = ((np.arange(65_536) * 255 + 32_767) // 65_535).astype(np.uint8)  # value / 257, rounded
+_BAND = 256  # rows that are worked on at a time where large temporary arrays would be needed
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
@@ -23,7 +25,7 @@ def deep_to_rgb(deep: np.ndarray, gray: bool, profile: bytes, warnings: set[str]
     """
     if deep[..., :3].max() <= 4095:
         warnings.add("low_bit_depth")
-    pixels = ((deep.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)  # rounds value / 257
+    pixels = np.take(_TO_8_BITS, deep)
     color = pixels if pixels.ndim == 2 else pixels[:, :, 0] if gray else pixels[:, :, :3]
     rgb = with_profile(Image.fromarray(np.ascontiguousarray(color)), profile, warnings)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
@@ -74,12 +76,15 @@ def over_white(rgba: np.ndarray) -> np.ndarray:
     color = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
     if alpha.min() == 255:
         return color
-    # 255 - (255 - colour) * alpha / 255 in 16 bits; x / 255 rounded is (y + y // 256) // 256 with y = x + 128
-    product = np.multiply(255 - color, cv2.merge([alpha] * 3), dtype=np.uint16)
-    product += 128
-    product += product >> 8
-    product >>= 8
-    return 255 - product.astype(np.uint8)
+    for top in range(0, len(color), _BAND):
+        part = color[top : top + _BAND]
+        # 255 - (255 - colour) * alpha / 255 in 16 bits; x / 255 rounded is (y + y // 256) // 256 with y = x + 128
+        product = np.multiply(255 - part, cv2.merge([alpha[top : top + _BAND]] * 3), dtype=np.uint16)
+        product += 128
+        product += product >> 8
+        product >>= 8
+        part[:] = 255 - product.astype(np.uint8)
+    return color
 
 
 def ink_to_rgb(cmyk: np.ndarray, profile: bytes, warnings: set[str]) -> np.ndarray:

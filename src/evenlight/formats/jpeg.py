@@ -12,10 +12,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from evenlight.formats.color import ink_to_rgb, is_constant, with_profile
+from evenlight.formats.color import ink_to_rgb, is_constant, to_rgb, with_profile
 from evenlight.formats.orientation import tolerant_orientation, upright, upright_window
 from evenlight.formats.picture import Picture, Reduce, check_dimensions
-from evenlight.formats.pillow import guarded_open
+from evenlight.formats.pillow import guarded_open, quiet
 from evenlight.reasons import Quarantine
 
 MAX_SCANS = 200
@@ -256,11 +256,9 @@ def _decode(data: bytes, header: Header, profile: bytes, eighths: int, warnings:
 
 
 def _decode_unchecked(data: bytes, profile: bytes, warnings: set[str]) -> np.ndarray:
-    image = guarded_open(data, "JPEG")
-    check_dimensions(*image.size)
-    image.load()
-    if image.mode == "CMYK":
-        return ink_to_rgb(np.asarray(image), profile, warnings)
-    if profile:
-        return with_profile(image, profile, warnings)
-    return np.asarray(image.convert("RGB"))
+    """What Pillow makes of a layout that the strict decoder does not know."""
+    with quiet():
+        image = guarded_open(data, "JPEG")
+        check_dimensions(*image.size)
+        image.load()
+    return to_rgb(image, profile, warnings)

@@ -1,10 +1,21 @@
 """Pillow behind guards: no global state of others, one format, and one reason for each of its many errors."""
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from evenlight.reasons import Quarantine
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Pillow's console warnings about damaged metadata: our verdict says what matters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def guarded_open(data: bytes, kind: str) -> Image.Image:

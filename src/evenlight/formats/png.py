@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -55,10 +55,10 @@ def read(data: bytes) -> Picture:
     except Quarantine:
         raise
     except Exception:
-        bare = _without_metadata(data, layout)
+        bare, bare_layout = _without_metadata(data, layout)
         if len(bare) == len(data):
             raise
-    picture = _read(bare, layout)
+    picture = _read(bare, bare_layout)
     picture.repaired = True
     picture.warnings.add("metadata_invalid")
     return picture
@@ -146,14 +146,15 @@ def _inflated_length(parts: list[memoryview], limit: int) -> tuple[int, bool]:
     return length, False
 
 
-def _without_metadata(data: bytes, layout: Layout) -> bytes:
-    """The file without its EXIF and XMP chunks."""
-    kept = [
-        data[start:end]
-        for name, start, end in layout.chunks
-        if name != b"eXIf" and not (name in _TEXT and data.startswith(_METADATA_KEYS, start + 8))
-    ]
-    return data[:8] + b"".join(kept) + data[layout.end :]
+def _without_metadata(data: bytes, layout: Layout) -> tuple[bytes, Layout]:
+    """The file without its EXIF and XMP chunks, and where the others are now."""
+    parts, chunks, position = [data[:8]], [], 8
+    for name, start, end in layout.chunks:
+        if name != b"eXIf" and not (name in _TEXT and data.startswith(_METADATA_KEYS, start + 8)):
+            parts.append(data[start:end])
+            chunks.append((name, position, position + end - start))
+            position += end - start
+    return b"".join([*parts, data[layout.end :]]), replace(layout, chunks=chunks, end=position)
 
 
 def _read(data: bytes, layout: Layout) -> Picture:

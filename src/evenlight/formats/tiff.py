@@ -59,7 +59,8 @@ class Directory:
         return default if values is None or not len(values) else int(values[0])
 
     def numbers(self, tag: int) -> list[int]:
-        return [int(value) for value in self.tags.get(tag, ())]
+        """The first values of a tag; no more, for a hostile file may give millions."""
+        return [int(value) for value in self.tags.get(tag, ())[:16]]
 
     def raw(self, tag: int) -> bytes:
         values = self.tags.get(tag)
@@ -74,6 +75,8 @@ def read(data: bytes) -> Picture:
         Exception: whatever Pillow and OpenCV raise on damaged data.
     """
     page = read_directory(data)
+    if page.big and page.order == ">":
+        raise Quarantine("unsupported_format", "big-endian BigTIFF: convert to JPEG or PNG first")
     width, height, samples, depth = _check(page, len(data))
     if page.following:
         raise Quarantine("multi_page", "more than one page")
