@@ -56,6 +56,23 @@ def test_sentence_counts_images_pairs_and_groups():
     )
 
 
+def test_frames_of_one_source_are_meant_to_be_alike():
+    burst = [(2 * i, 2 * i + 1, "near", 10, 0) for i in range(30)]
+    sources = [f"cam{i // 2}" for i in range(100)]
+    data = linked(["day"] * 100, burst, source=sources)
+    assert {one.subject: one.severity for one in check(data, Options()).findings} == {
+        "near-duplicates of one source": "info"
+    }
+    # only the pair between two sources counts; an image without a source is one of its own
+    sources[3] = ""
+    data = linked(["day"] * 100, [*burst, (0, 99, "near", 8, 0)], source=sources)
+    both = found(data)
+    assert both["near-duplicates"].severity == "warn"
+    assert both["near-duplicates"].numbers["images"] == 4
+    assert "of another camera: 2 pairs" in both["near-duplicates"].sentence
+    assert both["near-duplicates of one source"].numbers["images"] == 58
+
+
 def test_copies_are_told_from_near_duplicates():
     pairs = [(0, 1, "bytes", 0, 0), (0, 2, "pixels", 0, 0), (1, 2, "pixels", 0, 0), (5, 6, "near", 0, 0)]
     finding = found(linked(["day"] * 100, pairs))["copies"]

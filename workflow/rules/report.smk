@@ -20,7 +20,6 @@ rule write_report:
         best="results/{dataset}/best.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
         summary="data/manifest/{dataset}/summary.json",
-        pairs="data/manifest/{dataset}/pairs.parquet",
         findings="results/{dataset}/audit/findings.json",
         evidence="results/{dataset}/audit/evidence.json",
         region=(

@@ -89,7 +89,7 @@ def _check_quarantine(gathered: Gathered, largest_share: float, images: Path, co
     files = counts["used"] + counts["quarantined"]
     if counts["quarantined"] <= largest_share * files:
         return
-    from evenlight.report.page import write_quarantine_page
+    from evenlight.report.files_view import write_quarantine_page
 
     write_quarantine_page(counts, gathered.manifest, page, images, color)
     raise UserError(

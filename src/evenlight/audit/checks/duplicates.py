@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
@@ -60,7 +60,7 @@ def check(data: AuditData, options: Options) -> Result:
         return Result([Finding(_NAME, "not_enough_data", "images", "There are no images to compare.")])
     pairs = _located(data)
     conflicting = _conflicting(data)
-    findings = [*_copies(data, pairs), _near(data, pairs, options)]
+    findings = [*_copies(data, pairs), *_near(data, pairs, options)]
     findings += [*_conflicts(data, conflicting, options), *_left_out(data, options)]
     return Result(findings, _evidence(data, pairs, conflicting, options))
 
@@ -98,29 +98,57 @@ def _copies(data: AuditData, pairs: _Duplicates) -> Iterator[Finding]:
     yield Finding(_NAME, "info", "copies", sentence, numbers, _SIDE_BY_SIDE)
 
 
-def _near(data: AuditData, pairs: _Duplicates, options: Options) -> Finding:
+def _near(data: AuditData, pairs: _Duplicates, options: Options) -> Iterator[Finding]:
+    """Where sources are known, their images are meant to be alike and stay together: only other pairs count."""
     n = len(data.rows)
-    images = np.union1d(pairs.a, pairs.b)
+    if not len(pairs.a):
+        sentence = f"No image of {n:,} has a copy or a near-duplicate."
+        yield Finding(_NAME, "ok", "near-duplicates", sentence, {"images": 0, "pairs": 0, "n": n})
+        return
+    within = np.zeros(len(pairs.a), dtype=bool)
+    if data.source_codes is not None:
+        within = data.source_codes[pairs.a] == data.source_codes[pairs.b]
+    if not within.all():
+        where = f" of another {data.source}" if data.source is not None else ""
+        words, numbers = _counted_pairs(data, pairs, ~within)
+        share = numbers["images"] / n
+        sentence = words.format(where=where) + ". They count like fewer images, and must stay in one split."
+        severity = severity_at(share, options.share)
+        numbers["levels"] = options.share
+        yield Finding(_NAME, severity, "near-duplicates", sentence, numbers, _BY_DISTANCE)
+    if within.any():
+        words, numbers = _counted_pairs(data, pairs, within)
+        sentence = (
+            words.format(where=f" of the same {data.source}")
+            + f". That is what {data.source} is named for as the source: such images stay in one split, and count like"
+            " fewer."
+        )
+        yield Finding(_NAME, "info", "near-duplicates of one source", sentence, numbers, _BY_DISTANCE)
+
+
+def _counted_pairs(
+    data: AuditData, pairs: _Duplicates, counted_ones: np.ndarray
+) -> tuple[str, dict[str, Any]]:
+    """How many images some of the pairs join, with a place for words after "copy"."""
+    n = len(data.rows)
+    a, b = pairs.a[counted_ones], pairs.b[counted_ones]
+    images = np.union1d(a, b)
+    sizes = np.bincount(components(n, a, b))
+    groups, turned = int((sizes > 1).sum()), int((pairs.variant[counted_ones] > 0).sum())
     numbers = {
         **proportion(len(images), n, data.common.confidence),
         "images": len(images),
-        "pairs": len(pairs.a),
-        "levels": options.share,
+        "pairs": len(a),
+        "groups": groups,
+        "largest": int(sizes.max()),
+        "turned_pairs": turned,
     }
-    if not len(images):
-        sentence = f"No image of {n:,} has a copy or a near-duplicate."
-        return Finding(_NAME, "ok", "near-duplicates", sentence, numbers)
-    sizes = np.bincount(components(n, pairs.a, pairs.b))
-    groups, turned = int((sizes > 1).sum()), int((pairs.variant > 0).sum())
-    numbers |= {"groups": groups, "largest": int(sizes.max()), "turned_pairs": turned}
-    sentence = (
-        f"{counted(len(images), n, data.common.confidence)} of the images have a near-duplicate or a copy:"
-        f" {many(len(pairs.a), 'pair')} in {many(groups, 'group')}, the largest of {many(int(sizes.max()), 'image')}"
+    words = (
+        f"{counted(len(images), n, data.common.confidence)} of the images have a near-duplicate or a copy{{where}}:"
+        f" {many(len(a), 'pair')} in {many(groups, 'group')}, the largest of {many(int(sizes.max()), 'image')}"
         + (f"; {many(turned, 'pair')} mirrored or turned" if turned else "")
-        + ". They count like fewer images, and must stay in one split."
     )
-    severity = severity_at(len(images) / n, options.share)
-    return Finding(_NAME, severity, "near-duplicates", sentence, numbers, _BY_DISTANCE)
+    return words, numbers
 
 
 def _conflicting(data: AuditData) -> "pd.DataFrame":
