@@ -45,11 +45,11 @@ def test_a_darkened_group_is_named_with_its_numbers():
 
 def test_random_groups_are_no_finding():
     false_alarms = 0
-    for seed in range(30):
+    for seed in range(12):
         groups = groups_of(1200, [10, 8, 6, 4, 3, 2, 1, 1, 0.5, 0.5, 0.3, 0.3], seed)
         data = world(["x", "y"] * 600, groups={"site": groups}, seed=seed)
         false_alarms += bool(raised(check(data, Options())))
-    assert false_alarms <= 3
+    assert false_alarms <= 2
 
 
 def test_all_groups_equally_dark_is_no_difference():

@@ -66,9 +66,15 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
     No label is looked at, so all images may be standardised together.
     """
+    mean, deviation, kept = _moments(values)
+    return np.asarray((values[:, kept] - mean) / deviation)
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and deviation of the columns that vary, and which those are (bool)."""
     mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     kept = deviation > _FLAT
-    return np.asarray((values[:, kept] - mean[kept]) / deviation[kept])
+    return mean[kept], deviation[kept], kept
 
 
 def families_together(data: AuditData, families: Sequence[str], places: np.ndarray, most: int) -> np.ndarray:
@@ -84,16 +90,22 @@ def families_together(data: AuditData, families: Sequence[str], places: np.ndarr
         places: the images wanted, as rows of `data.rows`.
         most: columns of the result.
     """
+    starts = range(0, len(places), _ROWS)
     blocks = []
     for family in families:
-        block = standardised(data.features([family])[0][places])
-        blocks.append((block / np.sqrt(max(1, block.shape[1]))).astype(np.float32))
+        values = data.features([family])[0]
+        mean, deviation, kept = _moments(values[places])
+        deviation *= np.sqrt(max(1, len(deviation)))
+        block = np.empty((len(places), len(mean)), dtype=np.float32)
+        for start in starts:  # the whole table need not be in memory as float64
+            rows = places[start : start + _ROWS]
+            block[start : start + _ROWS] = (values[rows][:, kept] - mean) / deviation
+        blocks.append(block)
     table = np.concatenate(blocks, axis=1)
-    starts = range(0, len(table), _ROWS)
     if table.shape[1] <= most:
         return table.astype(np.float64)
     covariance = np.zeros((table.shape[1], table.shape[1]))
-    for start in starts:  # the whole table need not be in memory as float64
+    for start in starts:
         rows = table[start : start + _ROWS].astype(np.float64)
         covariance += rows.T @ rows
     axes = np.linalg.eigh(covariance)[1][:, : -most - 1 : -1]
