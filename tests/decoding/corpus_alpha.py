@@ -189,6 +189,10 @@ def _profiles() -> Iterator[Case]:
         kind, "gray png, alpha and gray profile", save(pair, "PNG", icc_profile=linear), half_light
     )
     gray16 = png_file(SIZE, 16, 0, chunk(b"iCCP", b"x\0\0" + zlib.compress(linear)), idat(deep()[:, :, 1]))
+    alpha16 = np.full((HEIGHT, WIDTH), 128 * 257, np.uint16)
+    pair16 = idat(np.dstack([gray().astype(np.uint16) * 257, alpha16]))
+    profiled = png_file(SIZE, 16, 4, chunk(b"iCCP", b"x\0\0" + zlib.compress(linear)), pair16)
+    yield accepted(kind, "gray png of 16 bits, alpha and gray profile", profiled, half_light)
     light16 = _converted(Image.fromarray(rounded(deep()[:, :, 1])), linear)
     yield accepted(kind, "gray png of 16 bits, gray profile", gray16, light16)
     long = swapping + bytes(70_000)

@@ -25,7 +25,10 @@ DIFFERENT = {
     "png, exif as text": _LATE,
     "ycbcr tiff": "libvips shows raw YCbCr without converting it",
     "cmyk jpeg, rgb profile": "libvips takes its own profile of inks where that of the file can't be used",
-    "gray png of 16 bits, gray profile": "libvips does not apply a gray profile to 16 bits",
+    **{
+        f"gray png of 16 bits, {what}gray profile": "libvips does not apply a gray profile to 16 bits"
+        for what in ("", "alpha and ")
+    },
 }
 UNREAD = {
     **dict.fromkeys(

@@ -15,10 +15,10 @@ _BAND = 256  # rows that are worked on at a time where large temporary arrays wo
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 
 
-def deep_to_rgb(deep: np.ndarray, gray: bool, profile: bytes, warnings: set[str]) -> np.ndarray:
+def deep_to_rgb(deep: np.ndarray, gray_alpha: bool, profile: bytes, warnings: set[str]) -> np.ndarray:
     """uint16 gray (H, W), RGB or RGBA (H, W, 3 or 4) as RGB uint8 (H, W, 3).
 
-    `gray` says that the colours are gray ones, also of RGBA. Warns of data that use 12 bits or fewer.
+    `gray_alpha` says that an RGBA was made of gray and alpha. Warns of data that use 12 bits or fewer.
 
     Raises:
         Quarantine: fully transparent.
@@ -26,7 +26,7 @@ def deep_to_rgb(deep: np.ndarray, gray: bool, profile: bytes, warnings: set[str]
     if deep[..., :3].max() <= 4095:
         warnings.add("low_bit_depth")
     pixels = np.take(_TO_8_BITS, deep)
-    color = pixels if pixels.ndim == 2 else pixels[:, :, 0] if gray else pixels[:, :, :3]
+    color = pixels if pixels.ndim == 2 else pixels[:, :, 0] if gray_alpha else pixels[:, :, :3]
     rgb = with_profile(Image.fromarray(np.ascontiguousarray(color)), profile, warnings)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         return over_white(np.dstack([rgb, pixels[:, :, 3]]))

@@ -67,9 +67,8 @@ def read(data: bytes, reduced_to: Reduce | None = None) -> Picture:
     clean = _without(data, header.cuts)
     eighths = _scale(header, orientation, reduced_to)
     pixels = _decode(clean, header, profile, eighths, warnings)
-    if eighths < 8 and is_constant(
-        pixels
-    ):  # a small mark may have vanished: the warning is about the whole picture
+    # a small mark may have vanished: the warning is about the whole picture
+    if eighths < 8 and is_constant(pixels):
         pixels, eighths = _decode(clean, header, profile, 8, warnings), 8
     picture = Picture(
         upright(pixels, orientation),

@@ -47,9 +47,6 @@ def _read(data: bytes, kind: str, warnings: set[str]) -> Picture:
     image = guarded_open(data, kind)
     width, height = image.size
     check_dimensions(width, height)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise Quarantine("animated", f"{frames} frames")
     image.load()
     info = image.info
     orientation = tolerant_orientation(info.get("exif", b""), info.get("xmp", b""), warnings)

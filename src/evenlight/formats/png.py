@@ -193,7 +193,7 @@ def _read_deep(data: bytes, layout: Layout, profile: bytes, warnings: set[str]) 
         raise Quarantine("corrupt", "16-bit pixels can't be read")
     if deep.ndim == 3:
         deep = cv2.cvtColor(deep, cv2.COLOR_BGR2RGB if deep.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    return deep_to_rgb(deep, layout.color in (0, 4), profile, warnings)
+    return deep_to_rgb(deep, layout.color == 4, profile, warnings)
 
 
 def _scale_transparent_gray(image: Image.Image, layout: Layout) -> None:

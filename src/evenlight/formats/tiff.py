@@ -232,4 +232,4 @@ def _read_deep(data: bytes, page: Directory, warnings: set[str]) -> np.ndarray:
         deep = 65535 - deep
     if deep.ndim == 3:
         deep = cv2.cvtColor(deep, cv2.COLOR_BGR2RGB)
-    return deep_to_rgb(deep, deep.ndim == 2, page.raw(_PROFILE), warnings)
+    return deep_to_rgb(deep, False, page.raw(_PROFILE), warnings)
