@@ -9,7 +9,7 @@ from evenlight.stages import evaluate, features, predict, train, train_network
 from evenlight.storage import read_json, read_table, write_array, write_json, write_table
 
 STANDARDIZE = {"size": [16, 16], "fit": "stretch", "color": "rgb"}
-SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0, "minimum_group": 30}
+SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0}
 MODELS = {
     "rule": {"kind": "threshold", "feature": "brightness_v_mean"},
     "linear": {"kind": "logistic_regression", "features": ["brightness", "color"]},
@@ -32,7 +32,7 @@ class World:
             for number in range(count)
         ]
         rows += [{"label_index": -1, "label": "", "split": "", "verdict": "quarantined", "number": 0}] * 2
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(rows).assign(leak="")
         table["path"] = [f"{i % 7}/{i:03d} {{a}}.png" for i in range(len(table))]
         table = table.sort_values("path", kind="stable", ignore_index=True)
         table["shard"] = np.where(np.arange(len(table)) % 2, "0001", "0000")

@@ -14,17 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenlight.errors import UserError
-from evenlight.listing import list_folder
 from evenlight.manifest import Gathered, attribute_columns, gather
 from evenlight.metadata import Metadata
 from evenlight.split_record import SplitRecord
 from evenlight.splits import SPLITS
-from evenlight.stages.gather import gather as stage
-from evenlight.stages.scan import scan
 from evenlight.storage import read_json, read_table
+from raw_world import NEAR, SPLIT, scan_and_gather
 
-NEAR = {"radius": 32, "minimum_entropy": 3.0}
-SPLIT = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 0}
 ODD_LABELS = ["NA", "null", "007", "True", "1e5", "<script>", "nan", "-rf", "=1+1", "two words", "ä"]
 
 
@@ -448,26 +444,6 @@ def test_an_unknown_split_word() -> None:
 # the stages together, on files
 
 
-def _run(
-    raw: Path, out: Path, max_quarantine: float = 1.0, **dataset: Any
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    listing = list_folder(raw)
-    for shard in listing.shards:
-        table, array = out / "shards" / f"{shard}.parquet", out / "images" / f"{shard}.npy"
-        scan(raw, shard, listing.shard_count, {"method": "none"}, {"size": [16, 16]}, table, array)
-    settings = {
-        "dataset": {"name": "pets", "source": "auto", "groups": [], "layout": "auto"} | dataset,
-        "split": SPLIT,
-        "near_duplicates": NEAR,
-        "max_quarantine": max_quarantine,
-        "color": "rgb",
-    }
-    shards = sorted((out / "shards").iterdir(), reverse=True)
-    record, page = out / "splits" / "pets.json", out / "quarantine.html"
-    stage(shards, raw, settings, listing.junk, record, out / "images", page, out)
-    return read_table(out / "manifest.parquet"), read_json(out / "summary.json")
-
-
 def _picture(photo: np.ndarray, number: int) -> bytes:
     """A PNG that is no copy of another number's."""
     other = photo.copy()
@@ -493,7 +469,7 @@ def test_names_of_every_kind_go_through(tmp_path: Path, photo: np.ndarray) -> No
             with open(folder + b"/" + name, "wb") as stream:
                 stream.write(_picture(photo, 10 * place + number))
     # all of them look alike, and would be kept together
-    rows, summary = _run(tmp_path / "raw", tmp_path / "out", source=None)
+    rows, summary = scan_and_gather(tmp_path / "raw", tmp_path / "out", source=None)
     assert read_json(tmp_path / "out" / "classes.json") == ["<script>", "NA", r"caf\xe9"]
     assert (summary["found"], summary["used"]) == (24, 24)
     _check_counts(rows, summary)
@@ -509,15 +485,15 @@ def test_outputs_are_the_same_bytes_and_too_much_quarantine_writes_none(
             data = _picture(photo, 10 * place + number)
             (tmp_path / "raw" / label / f"{number}.png").write_bytes(data if number else data[:-20])
     one, two = tmp_path / "one", tmp_path / "two"
-    _, summary = _run(tmp_path / "raw", one, source=None)
-    _run(tmp_path / "raw", two, source=None)
+    _, summary = scan_and_gather(tmp_path / "raw", one, source=None)
+    scan_and_gather(tmp_path / "raw", two, source=None)
     for file in ("manifest.parquet", "pairs.parquet", "classes.json", "summary.json", "splits/pets.json"):
         assert (one / file).read_bytes() == (two / file).read_bytes()
     assert summary["reasons"] == {"truncated": 2}
     with pytest.raises(
         UserError, match=r"2 of 16 files can't be used \(2 truncated\), more than max_quarantine = 0.1"
     ):
-        _run(tmp_path / "raw", tmp_path / "three", max_quarantine=0.1, source=None)
+        scan_and_gather(tmp_path / "raw", tmp_path / "three", max_quarantine=0.1, source=None)
     assert not (tmp_path / "three" / "manifest.parquet").exists()
     assert not (tmp_path / "three" / "splits").exists()
     assert "0.png" in (tmp_path / "three" / "quarantine.html").read_text(encoding="utf-8")
@@ -526,7 +502,7 @@ def test_outputs_are_the_same_bytes_and_too_much_quarantine_writes_none(
 
 def test_day_night(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
     """Known answers: 400 photos, 240 and 160, the given test split untouched, one exact copy across it."""
-    rows, summary = _run(shared_data("day_night"), tmp_path)
+    rows, summary = scan_and_gather(shared_data("day_night"), tmp_path)
     assert read_json(tmp_path / "classes.json") == ["day", "night"]
     assert (summary["found"], summary["used"], summary["quarantined"]) == (401, 400, 0)
     assert summary["junk"] == 1  # LICENSE

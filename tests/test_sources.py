@@ -126,15 +126,15 @@ def test_stages_depend_on_what_they_use() -> None:
     scan, gather = _names(sources("evenlight.stages.scan")), _names(sources("evenlight.stages.gather"))
     assert {"decode.py", "listing.py", "scanning.py", "storage.py"} <= scan
     assert {"manifest.py", "splits.py", "metadata.py"} <= gather
-    assert not scan & {"manifest.py", "splits.py", "standardize.py", "params.py"}
-    assert not gather & {"decode.py", "standardize.py"}
+    assert not scan & {"manifest.py", "splits.py", "params.py"}
+    assert not gather & {"params.py", "classical.py", "cnn.py"}
 
 
 def test_closures_hold_what_python_really_loads() -> None:
     """Every module of ours that importing the stage loads is in its closure."""
     code = (
-        "import sys, evenlight.stages.standardize\n"
+        "import sys, evenlight.stages.predict\n"
         "print(*[m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'evenlight'], sep='\\n')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert _names(done.stdout.split()) <= _names(sources("evenlight.stages.standardize"))
+    assert _names(done.stdout.split()) <= _names(sources("evenlight.stages.predict"))

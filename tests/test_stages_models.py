@@ -12,6 +12,7 @@ from evenlight.splits import SPLITS
 from evenlight.stages import embed, evaluate, features, list_features, plot_history, predict, train
 from evenlight.storage import read_json, read_table, write_array, write_table
 from model_world import MODELS, ODD_CLASSES, SETTINGS, World
+from raw_world import extract_features, scan_and_gather
 
 
 @pytest.fixture(scope="module")
@@ -333,50 +334,47 @@ def test_the_list_of_features_is_printed():
 # ---- day_night, the real photos -----------------------------------------------------------------------------------
 
 
+def _day_night_rule(photos, folder, **settings):
+    """Scan to evaluate with the rule on mean brightness; the summary, metrics and wrong photos."""
+    options = {"size": [64, 64], "fit": "stretch", "color": "rgb"}
+    rows, summary = scan_and_gather(photos, folder, standardize=options, **settings)
+    tables = extract_features(folder, "brightness")
+    manifest, classes, model = folder / "manifest.parquet", folder / "classes.json", folder / "rule"
+    rule = {"kind": "threshold", "feature": "brightness_v_mean"}
+    train.train("rule", rule, ["brightness"], options, 0, manifest, classes, tables, model)
+    predict.predict(model, manifest, tables, folder / "images", model / "predictions.parquet")
+    evaluate.evaluate(model, manifest, folder / "images", None, SETTINGS, folder / "results")
+    wrong = pd.read_csv(folder / "results" / "misclassified.csv")["path"]
+    return rows, summary, read_json(folder / "results" / "metrics.json"), wrong
+
+
 def test_day_night_known_answers(shared_data, tmp_path):
     """V mean on the data set's own split: a cut at 120 gets 21 of 160 wrong, the learned one about 12."""
-    from evenlight.listing import list_folder
-    from evenlight.stages import gather, scan, standardize
-
-    photos = shared_data("day_night")
-    options = {"size": [64, 64], "fit": "stretch", "color": "rgb"}
-    listing = list_folder(photos)
-    shards = []
-    for shard in listing.shards:
-        file = tmp_path / "shards" / f"{shard}.parquet"
-        scan.scan(photos, shard, listing.shard_count, file)
-        standardize.standardize(photos, file, options, tmp_path / "images" / f"{shard}.npy")
-        table = tmp_path / "features" / "brightness" / file.name
-        features.extract("brightness", tmp_path / "images" / f"{shard}.npy", file, "rgb", {}, table)
-        shards.append(file)
-    manifest, classes = tmp_path / "manifest.parquet", tmp_path / "classes.json"
-    dataset = {"name": "day_night", "folder": None, "layout": "split/class", "source": None, "groups": []}
-    split = {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 0}
-    summary = tmp_path / "summary.json"
-    gather.gather(shards, photos, dataset, split, 0, 1.0, manifest, classes, summary)
-    counts = read_json(summary)
-    assert counts["found"] == counts["used"] + counts["quarantined"] == 400
+    rows, counts, metrics, wrong = _day_night_rule(shared_data("day_night"), tmp_path)
+    assert counts["used"] + counts["quarantined"] == 400
     assert counts["splits"]["test"] == 160
 
-    rows = read_table(manifest)
-    tables = [tmp_path / "features" / "brightness" / file.name for file in shards]
+    tables = sorted((tmp_path / "features" / "brightness").iterdir())
     value = pd.concat([read_table(file) for file in tables]).set_index("path")["brightness_v_mean"]
     test = rows[rows["split"] == "test"]
     guess = np.where(value.loc[test["path"]] > 120, "day", "night")
     assert (guess != test["label"]).sum() == 21
 
-    model = tmp_path / "rule"
-    rule = {"kind": "threshold", "feature": "brightness_v_mean"}
-    train.train("rule", rule, ["brightness"], options, 0, manifest, classes, tmp_path / "features", model)
-    predictions = model / "predictions.parquet"
-    predict.predict(model, manifest, tmp_path / "features", tmp_path / "images", predictions)
-    evaluate.evaluate(model, manifest, tmp_path / "images", None, SETTINGS, tmp_path / "results")
-    metrics = read_json(tmp_path / "results" / "metrics.json")
     test_numbers = metrics["splits"]["test"]
     assert test_numbers["accuracy"]["n"] == 160
     assert abs(round(160 * (1 - test_numbers["accuracy"]["value"])) - 12) <= 2
-    assert 99 < read_json(model / "model.json")["fit"]["threshold"] < 107
+    assert 99 < read_json(tmp_path / "rule" / "model.json")["fit"]["threshold"] < 107
     assert metrics["baseline"] == 0.5
-    wrong = pd.read_csv(tmp_path / "results" / "misclassified.csv")["path"]
     assert any("20151103_194033" in path for path in wrong)
-    assert any("20151102_234934" in path for path in wrong)
+    # the same, without the photos of which training holds a near-duplicate
+    clean = test_numbers["without_leaks"]
+    assert clean["removed"] == counts["leaks"]["copy"] + counts["leaks"]["near"] > 60
+    assert clean["n"] == 160 - clean["removed"] == clean["accuracy"]["n"]
+
+
+def test_day_night_area_of_interest(shared_data, tmp_path):
+    """The same rule on the top third, the sky, gets every test photo right."""
+    top_third = {"method": "crop", "box": [0, 0, 1 / 3, 1]}
+    *_, metrics, wrong = _day_night_rule(shared_data("day_night"), tmp_path, region=top_third)
+    assert metrics["splits"]["test"]["accuracy"]["value"] == 1.0
+    assert len(wrong) == 0

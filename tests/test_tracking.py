@@ -42,7 +42,7 @@ PARAMS: dict[str, Any] = {
     "dataset": "scenes",
     "datasets": {"scenes": {"source": "camera"}, "other": {"source": "x"}},
     "standardize": {"size": [64, 64]},
-    "evaluate": {"minimum_group": 30},
+    "audit": {"minimum_group": 30},
     "embed": {"features": ["brightness"]},
     "tracking": {"uri": "sqlite:///mlflow.db", "enabled": True, "required": False},
     "models": {"forest": {"kind": "random_forest", "trees": 3}, "cnn": {"kind": "cnn", "epochs": 2}},

@@ -26,6 +26,7 @@ from evenlight.settings import Settings
 from evenlight.standardize import Standardize
 
 _MAX_BYTES, _MAX_VALUES = 2**20, 10_000
+_TAG_KEYS = ("kind", "method", "step")  # which options a union holds
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=_NAME, max_length=100)]
 
@@ -299,11 +300,13 @@ def _problem(model: type[BaseModel], item: Any, where: _Places) -> tuple[int, st
         words = f"unknown key{did_you_mean(str(path[-1]), _fields(model, location[:-1]))}"
     elif kind == "missing":
         return where.problem((*path, location[-1]), "missing; add it")
-    elif kind == "union_tag_invalid":
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        key = item["ctx"]["discriminator"].strip("'")
+        tags = _tags(model, location, key)
+        if kind == "union_tag_not_found":
+            return where.problem((*path, key), f"missing; one of {', '.join(tags)}")
         tag = str(item["ctx"]["tag"])
-        return where.problem((*path, "kind"), f"unknown kind {tag!r}{did_you_mean(tag, [*KINDS, 'cnn'])}")
-    elif kind == "union_tag_not_found":
-        return where.problem((*path, "kind"), f"missing; one of {', '.join([*KINDS, 'cnn'])}")
+        return where.problem((*path, key), f"unknown {key} {tag!r}{did_you_mean(tag, tags)}")
     elif kind == "string_pattern_mismatch":
         words = f"{given} must be letters, digits, _ and - only"
     elif kind in ("dict_type", "model_type", "model_attributes_type"):
@@ -317,11 +320,12 @@ def _problem(model: type[BaseModel], item: Any, where: _Places) -> tuple[int, st
 
 def _key_path(location: Sequence[Any], merged: Any) -> tuple[Any, ...]:
     """The keys in pydantic's location; it also names the branches of unions and says "[key]"."""
-    if len(location) > 2 and location[0] == "models" and location[2] in (*KINDS, "cnn"):
-        location = (*location[:2], *location[3:])
     path: tuple[Any, ...] = ()
     for part in location:
-        if _has(_at(merged, path), str(part)):
+        here = _at(merged, path)
+        # a branch's name stands before the keys inside it, and may be one of these too
+        branch = isinstance(here, Mapping) and part in (here.get(key) for key in _TAG_KEYS)
+        if _has(here, str(part)) and not branch:
             path = (*path, part)
     return path
 
@@ -348,26 +352,43 @@ def _short(value: Any) -> str:
 
 
 def _fields(model: Any, path: Sequence[Any]) -> list[str]:
-    """Names of the fields that a key path leads to, through models, mappings and unions."""
-    node = schema = model.model_json_schema()
+    """Names of the fields that a location leads to, through models, mappings, lists and unions."""
+    schema = model.model_json_schema()
+    branches = _branches(schema, _node(schema, path))
+    return [name for branch in branches for name in branch.get("properties", {})]
+
+
+def _tags(model: Any, path: Sequence[Any], key: str) -> list[str]:
+    """The names of a union's branches."""
+    schema = model.model_json_schema()
+    branches = _branches(schema, _node(schema, path))
+    return [branch["properties"][key]["const"] for branch in branches if key in branch.get("properties", {})]
+
+
+def _node(schema: Mapping[str, Any], path: Sequence[Any]) -> Any:
+    node: Any = schema
     for part in path:
-        node = _resolve(schema, node)
-        options = [_resolve(schema, option) for option in node.get("oneOf", node.get("anyOf", []))]
-        for option in [node, *options]:
-            kind = option.get("properties", {}).get("kind", {})
-            if kind.get("const") == part:
-                node = option
+        for branch in _branches(schema, node):
+            properties = branch.get("properties", {})
+            if any(properties.get(key, {}).get("const") == part for key in _TAG_KEYS):
+                node = branch
                 break
-            if part in option.get("properties", {}):
-                node = option["properties"][part]
+            if part in properties:
+                node = properties[part]
                 break
-            values = [option.get("additionalProperties"), *option.get("patternProperties", {}).values()]
-            if isinstance(values[-1], dict):
-                node = values[-1]
+            values = [*branch.get("patternProperties", {}).values(), branch.get("additionalProperties")]
+            values = [value for value in (*values, branch.get("items")) if isinstance(value, dict)]
+            if values:
+                node = values[0]
                 break
+    return node
+
+
+def _branches(schema: Mapping[str, Any], node: Any) -> list[Any]:
+    """A node and, for a union, what it may be."""
     node = _resolve(schema, node)
-    options = [node, *(_resolve(schema, option) for option in node.get("anyOf", []))]
-    return [name for option in options for name in option.get("properties", {})]
+    options = [_resolve(schema, option) for option in (*node.get("oneOf", ()), *node.get("anyOf", ()))]
+    return [node, *(inner for option in options for inner in _branches(schema, option))]
 
 
 def _resolve(schema: Mapping[str, Any], node: Any) -> Any:
