@@ -163,6 +163,56 @@ def test_a_family_that_is_not_computed_cannot_be_used(check: Callable) -> None:
 SECTIONS = ["datasets", "standardize", "features", "models", "split", "evaluate", "tracking"]
 
 
+def test_checks_use_the_families_that_are_computed(check: Callable) -> None:
+    assert check(SMALL)["audit"]["checks"]["labels"]["features"] == ["brightness", "hog"]
+    no_hog = SMALL.replace("  hog:\n    cell: 8\n", "").replace("    - hog\n", "    - brightness\n")
+    no_hog = no_hog.replace("      - brightness\n      - hog\n", "      - brightness\n")
+    assert check(no_hog)["audit"]["checks"]["split_check"]["features"] == ["brightness"]
+    wrong = SMALL + "audit:\n  checks:\n    labels:\n      features: [brightness, color]\n"
+    line = wrong[: wrong.index("[brightness, color]")].count("\n") + 1
+    assert _problems(check, wrong) == [
+        f"line {line}: audit.checks.labels.features.1: 'color' is not under `features`; known: brightness, hog"
+    ]
+    # naming some checks leaves out the others
+    assert set(check(SMALL + "audit:\n  checks:\n    files:\n")["audit"]["checks"]) == {"files"}
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("region: {method: crap}", "region.method: unknown method 'crap'; did you mean 'crop'?"),
+        ("region: {box: [0, 0, 1, 1]}", "region.method: missing; one of none, crop, "),
+        ("region: {method: crop, box: [0, 0, 1, 1], bx: 1}", "region.bx: unknown key; did you mean 'box'?"),
+        ("audit: {checks: {qualty: {}}}", "audit.checks.qualty: unknown key; did you mean 'quality'?"),
+        (
+            "audit: {checks: {files: {shwn: 3}}}",
+            "audit.checks.files.shwn: unknown key; did you mean 'shown'?",
+        ),
+        ("audit: {near_duplicates: {radius: 99}}", "audit.near_duplicates.radius: Input should be less than"),
+    ],
+)
+def test_settings_with_branches_name_their_own_tags(check: Callable, section: str, expected: str) -> None:
+    (problem,) = _problems(check, SMALL + section)
+    assert f"line {SMALL.count(chr(10)) + 1}: {expected}" in problem
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("[{step: trimm}]", "standardize.prepare.0.step: unknown step 'trimm'; did you mean 'trim'?"),
+        ("[negate]", "standardize.prepare.0: "),
+        (
+            "[{step: negate}, {step: sharpen, amont: 2}]",
+            "prepare.1.amont: unknown key; did you mean 'amount'?",
+        ),
+        ("[{step: resize}, {step: trim}]", "standardize.prepare: `trim` changes the size of a picture"),
+    ],
+)
+def test_preparations_are_checked_one_by_one(check: Callable, steps: str, expected: str) -> None:
+    (problem,) = _problems(check, SMALL.replace("standardize:\n", f"standardize:\n  prepare: {steps}\n"))
+    assert expected in problem
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize(
     ("value", "shown"), [("", "nothing"), ("[1]", "[1]"), ("text", "'text'"), ("3", "3")]

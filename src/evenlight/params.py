@@ -21,7 +21,7 @@ from evenlight.errors import UserError, did_you_mean
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import KINDS
 from evenlight.models.training import CnnOptions
-from evenlight.params_checks import cross_checks
+from evenlight.params_checks import choose_families, cross_checks
 from evenlight.settings import Settings
 from evenlight.standardize import Standardize
 
@@ -205,6 +205,7 @@ def check(file: Path | str, config: Mapping[str, Any] | None = None) -> dict[str
         params = model.model_validate(merged).model_dump(mode="json")
         for owner, key in ((params, "features"), (params["audit"], "checks")):
             owner[key] = {name: given for name, given in owner[key].items() if given is not None}
+        choose_families(params, merged)
     except ValidationError as error:
         problems = [_problem(model, item, where) for item in error.errors()]
         params = None

@@ -37,10 +37,30 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
             problems += _check_families(
                 ("models", name, "features"), options.get("features"), computed, place
             )
+    for name, options in _checks(params).items():
+        if isinstance(options, Mapping) and "features" in options:
+            path = ("audit", "checks", name, "features")
+            problems += _check_families(path, options["features"], computed, place)
     embed = params.get("embed")
     if isinstance(embed, Mapping):
         problems += _check_families(("embed", "features"), embed.get("features"), computed, place)
     return problems
+
+
+def choose_families(params: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Checks of the audit that name no families, in place: of their usual ones those that are computed, else all."""
+    for name, options in params["audit"]["checks"].items():
+        named = _checks(given).get(name)
+        if "features" in options and "features" not in (named if isinstance(named, Mapping) else {}):
+            usual = [family for family in options["features"] if family in params["features"]]
+            options["features"] = usual or sorted(params["features"])
+
+
+def _checks(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The checks of the audit in settings that may be of any shape."""
+    audit = params.get("audit")
+    checks = audit.get("checks") if isinstance(audit, Mapping) else None
+    return checks if isinstance(checks, Mapping) else {}
 
 
 def _columns(params: Mapping[str, Any], place: Place) -> tuple[list[str], list[Problem]]:
