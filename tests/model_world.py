@@ -9,6 +9,7 @@ from evenlight.stages import evaluate, features, predict, train, train_network
 from evenlight.storage import read_json, read_table, write_array, write_json, write_table
 
 STANDARDIZE = {"size": [16, 16], "fit": "stretch", "color": "rgb"}
+REGION = {"method": "none"}
 SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0}
 MODELS = {
     "rule": {"kind": "threshold", "feature": "brightness_v_mean"},
@@ -80,10 +81,10 @@ class World:
         classes = self.folder / "classes.json"
         if options["kind"] == "cnn":
             images = self.folder / "images"
-            train_network.train(name, options, standardize, 0, self.manifest, classes, images, folder)
+            train_network.train(name, options, REGION, standardize, 0, self.manifest, classes, images, folder)
         else:
             tables, families = self.folder / "features", ["brightness", "color"]
-            train.train(name, options, families, standardize, 0, self.manifest, classes, tables, folder)
+            train.train(name, options, families, REGION, standardize, 0, self.manifest, classes, tables, folder)
         return folder
 
     def predict(self, name: str) -> pd.DataFrame:

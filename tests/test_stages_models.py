@@ -11,7 +11,7 @@ from evenlight.explain.embeddings import sample_rows
 from evenlight.splits import SPLITS
 from evenlight.stages import embed, evaluate, features, list_features, plot_history, predict, train
 from evenlight.storage import read_json, read_table, write_array, write_table
-from model_world import MODELS, ODD_CLASSES, SETTINGS, World
+from model_world import MODELS, ODD_CLASSES, REGION, SETTINGS, World
 from raw_world import extract_features, scan_and_gather
 
 
@@ -334,14 +334,14 @@ def test_the_list_of_features_is_printed():
 # ---- day_night, the real photos -----------------------------------------------------------------------------------
 
 
-def _day_night_rule(photos, folder, **settings):
+def _day_night_rule(photos, folder, region=REGION):
     """Scan to evaluate with the rule on mean brightness; the summary, metrics and wrong photos."""
     options = {"size": [64, 64], "fit": "stretch", "color": "rgb"}
-    rows, summary = scan_and_gather(photos, folder, standardize=options, **settings)
+    rows, summary = scan_and_gather(photos, folder, region=region, standardize=options)
     tables = extract_features(folder, "brightness")
     manifest, classes, model = folder / "manifest.parquet", folder / "classes.json", folder / "rule"
     rule = {"kind": "threshold", "feature": "brightness_v_mean"}
-    train.train("rule", rule, ["brightness"], options, 0, manifest, classes, tables, model)
+    train.train("rule", rule, ["brightness"], region, options, 0, manifest, classes, tables, model)
     predict.predict(model, manifest, tables, folder / "images", model / "predictions.parquet")
     evaluate.evaluate(model, manifest, folder / "images", None, SETTINGS, folder / "results")
     wrong = pd.read_csv(folder / "results" / "misclassified.csv")["path"]
@@ -378,3 +378,4 @@ def test_day_night_area_of_interest(shared_data, tmp_path):
     *_, metrics, wrong = _day_night_rule(shared_data("day_night"), tmp_path, region=top_third)
     assert metrics["splits"]["test"]["accuracy"]["value"] == 1.0
     assert len(wrong) == 0
+    assert read_json(tmp_path / "rule" / "model.json")["region"] == top_third

@@ -146,6 +146,7 @@ def train(
     *,
     options: Json,
     families: Json = "[]",
+    region: Json = '{"method": "none"}',
     standardize: Json,
     seed: int = 0,
     manifest: PathOption,
@@ -158,11 +159,11 @@ def train(
     if is_network(options.get("kind", "")):
         from evenlight.stages import train_network as network_stage
 
-        network_stage.train(name, options, standardize, seed, manifest, classes, images, folder)
+        network_stage.train(name, options, region, standardize, seed, manifest, classes, images, folder)
     else:
         from evenlight.stages import train as stage
 
-        stage.train(name, options, families, standardize, seed, manifest, classes, features, folder)
+        stage.train(name, options, families, region, standardize, seed, manifest, classes, features, folder)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

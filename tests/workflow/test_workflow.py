@@ -106,7 +106,15 @@ def planned(project: Path, *arguments: str) -> set[str]:
 def digests(project: Path) -> dict[str, str]:
     """sha256 of every file that must not depend on where, when and with how many cores a run took place."""
     found = {}
-    for top in ("data/manifest", "data/standardized", "data/features", "models", "results", "reports"):
+    for top in (
+        "data/manifest",
+        "data/splits",
+        "data/standardized",
+        "data/features",
+        "models",
+        "results",
+        "reports",
+    ):
         for file in sorted((project / top).rglob("*")):
             if file.is_file() and "provenance" not in file.parts:
                 found[str(file.relative_to(project))] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -136,8 +144,8 @@ def test_every_file_is_in_the_manifest_and_counts_add_up(project: Path) -> None:
     manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
     summary = json.loads((project / "data/manifest/small/summary.json").read_text())
     files = [Path(top) / name for top, _, names in os.walk(project / "data/raw/small") for name in names]
-    assert len(manifest) == summary["found"] == len(files) - 2  # ABOUT.md and metadata.csv
-    assert summary["found"] == summary["used"] + summary["quarantined"]
+    assert summary["found"] == len(files) == summary["used"] + summary["quarantined"] + summary["junk"]
+    assert len(manifest) == len(files) - 2  # ABOUT.md and metadata.csv
     assert summary["quarantined"] == 12 == sum(summary["reasons"].values())
     hostile = manifest[manifest["label"] == EVIL_CLASS]
     assert len(hostile) == len(EVIL_NAMES)
@@ -230,6 +238,7 @@ def test_a_hog_option_reruns_hog_and_what_follows(project: Path, params_file: Pa
     jobs = planned(project)
     expected = {
         "Computing hog features of small, shard 0000",
+        "Auditing the data of small",
         "Fitting logistic_regression on small",
         "Predicting small with logistic_regression",
         "Evaluating logistic_regression on small",
@@ -250,7 +259,7 @@ def test_editing_a_module_reruns_the_stages_that_import_it(project: Path) -> Non
     finally:
         module.write_bytes(before)
     assert {"Computing color features of small, shard 0000", "Fitting logistic_regression on small"} <= jobs
-    others = ("Scanning", "Gathering", "Standardizing", "Computing hog", "Computing brightness", "Training")
+    others = ("Scanning", "Gathering", "Computing hog", "Computing brightness", "Training")
     assert not [job for job in jobs if job.startswith(others)]
     assert planned(project) == set()  # undone: compared by content
 
@@ -260,7 +269,8 @@ def test_a_new_raw_file_is_seen(project: Path) -> None:
     Image.new("RGB", (40, 40), (9, 200, 90)).save(new)
     try:
         jobs = planned(project)
-        assert {"Scanning small, shard 0000", "Gathering the manifest of small"} <= jobs
+        scan = "Scanning and standardizing small, shard 0000"
+        assert {scan, "Gathering the manifest of small"} <= jobs
     finally:
         new.unlink()
     assert planned(project) == set()
@@ -275,7 +285,7 @@ def test_an_edit_of_the_metadata_reruns_the_gathering_and_not_the_scan(project: 
     finally:
         metadata.write_bytes(before)
     assert "Gathering the manifest of small" in jobs
-    assert not [job for job in jobs if job.startswith(("Scanning", "Standardizing", "Computing"))]
+    assert not [job for job in jobs if job.startswith(("Scanning", "Computing"))]
     assert planned(project) == set()
 
 
@@ -321,6 +331,48 @@ def test_same_bytes_elsewhere_with_other_cores(project: Path, raw: Path, tmp_pat
     different = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
     assert different <= settings_files
     assert len(ours) > 40
+
+
+def test_findings_of_the_data_are_published_and_on_the_page(project: Path) -> None:
+    findings = json.loads((project / "reports/small/findings.json").read_text())
+    assert {"files", "class_balance", "duplicates", "leakage", "split_check"} <= {
+        one["check"] for one in findings
+    }
+    page = (project / "reports/small/index.html").read_text(encoding="utf-8")
+    assert "Data audit" in page
+    assert "Quarantined" in page
+
+
+def test_too_much_quarantine_stops_the_run_and_shows_the_files(raw: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    shutil.copytree(raw, project / "data" / "raw" / "small", symlinks=True)
+    result = snakemake(
+        project, "--cores", "2", "--until", "gather_manifest", "--config", "max_quarantine=0.01"
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 1
+    assert re.search(r"small: 12 of \d+ files can't be used .*more than max_quarantine = 0\.01", output)
+    assert "Traceback" not in output
+    page = (project / "reports/small/quarantine.html").read_text(encoding="utf-8")
+    assert page.count("data:image/webp;base64,") >= 3
+    assert not (project / "data/manifest/small/manifest.parquet").exists()
+    assert not (project / "data/splits").exists()
+
+
+def test_a_region_is_cut_out_and_shown(raw: Path, tmp_path: Path) -> None:
+    """Of a fixed camera's background, which takes the most steps."""
+    project = make_project(tmp_path / "project")
+    shutil.copytree(raw, project / "data" / "raw" / "small", symlinks=True)
+    region = "region={'method': 'background', 'by': 'camera', 'minimum': 3}"
+    target = "results/small/region.png"
+    result = snakemake(project, "--cores", "2", target, "--config", region)
+    assert result.returncode == 0, result.stdout + result.stderr
+    with Image.open(project / target) as picture:
+        assert picture.size[0] > 500
+    framed = np.load(project / "data/framed/small/0000.npy")
+    standardized = np.load(project / "data/standardized/small/0000.npy")
+    assert framed.shape == standardized.shape
+    assert (framed != standardized).any()
 
 
 def test_user_mistakes_are_one_sentence(tmp_path: Path) -> None:

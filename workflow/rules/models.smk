@@ -25,6 +25,7 @@ rule train_classical:
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
         families=as_json(FEATURES),
+        region=as_json(config["region"]),
         standardize=as_json(config["standardize"]),
         seed=config["seed"],
         features="data/features/{dataset}",
@@ -34,8 +35,8 @@ rule train_classical:
         "Fitting {wildcards.model} on {wildcards.dataset}"
     shell:
         "evenlight train {wildcards.model} --options {params.options:q}"
-        " --families {params.families:q} --standardize {params.standardize:q}"
-        " --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --families {params.families:q} --region {params.region:q}"
+        " --standardize {params.standardize:q} --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
         " --features {params.features:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
@@ -61,6 +62,7 @@ rule train_network:
     threads: 1
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
+        region=as_json(config["region"]),
         standardize=as_json(config["standardize"]),
         seed=config["seed"],
         images="data/standardized/{dataset}",
@@ -70,8 +72,8 @@ rule train_network:
         "Training the network {wildcards.model} on {wildcards.dataset}"
     shell:
         "evenlight train {wildcards.model} --options {params.options:q}"
-        " --standardize {params.standardize:q} --seed {params.seed}"
-        " --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --region {params.region:q} --standardize {params.standardize:q}"
+        " --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
         " --images {params.images:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 

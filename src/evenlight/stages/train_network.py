@@ -20,6 +20,7 @@ from evenlight.storage import file_sha256, read_json, write_csv
 def train(
     name: str,
     options: Mapping[str, Any],
+    region: Mapping[str, Any],
     standardize: Mapping[str, Any],
     seed: int,
     manifest: Path,
@@ -48,6 +49,7 @@ def train(
         name,
         settings.model_dump(),
         classes=names,
+        region=dict(region),
         standardize=dict(standardize),
         columns=None,
         families=[],
