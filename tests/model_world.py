@@ -84,7 +84,9 @@ class World:
             train_network.train(name, options, REGION, standardize, 0, self.manifest, classes, images, folder)
         else:
             tables, families = self.folder / "features", ["brightness", "color"]
-            train.train(name, options, families, REGION, standardize, 0, self.manifest, classes, tables, folder)
+            train.train(
+                name, options, families, REGION, standardize, 0, self.manifest, classes, tables, folder
+            )
         return folder
 
     def predict(self, name: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ twice the time. Results come back as bytes: nothing that a taken-over decoder se
 
 import mmap
 import multiprocessing
+import os
 import resource
 import struct
 import time
@@ -177,15 +178,28 @@ def _serve(work: Work, pipe: Connection, parents_end: Connection, journal: _Jour
     """The worker: item numbers in, results out, until the parent closes the pipe."""
     parents_end.close()  # or the end of a killed parent would go unnoticed
     _limit_memory()
+    spoken = _silence()
     while True:
         try:
             request = pipe.recv_bytes()
         except EOFError:
             return
-        results = work(struct.unpack(f"<{len(request) // 8}q", request), journal.begin)
+        try:
+            results = work(struct.unpack(f"<{len(request) // 8}q", request), journal.begin)
+        except BaseException:
+            os.dup2(spoken, 2)  # a mistake of ours, that somebody must be able to find
+            raise
         journal.close_item()
         for result in results:
             pipe.send_bytes(result)
+
+
+def _silence() -> int:
+    """Send standard error to nowhere, for decoders written in C complain there; returns where it went before."""
+    spoken = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    return spoken
 
 
 def _limit_memory() -> None:

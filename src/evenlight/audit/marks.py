@@ -47,8 +47,6 @@ def _cells(images: np.ndarray) -> Iterator[np.ndarray]:
 def _place(row: int, column: int) -> str:
     """Where a cell of the right half lies; its mirror image is the same on the left."""
     third = "top" if row < 3 else "middle" if row < 5 else "bottom"
-    if column < 6:
-        words = f"{third} edge"
-    else:
-        words = "side edge" if third == "middle" else f"{third} corner"
+    beside = "side edge" if third == "middle" else f"{third} corner"
+    words = f"{third} edge" if column < 6 else beside
     return f"{words}, row {row + 1} and column {column + 1} of {_GRID} x {_GRID} cells"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 import numpy as np
 from pydantic import Field
 
+from evenlight.formats.picture import MARGIN
 from evenlight.regions import background, color_mask, contour, crop, face, kmeans
 from evenlight.regions.background import foreground
 from evenlight.regions.cut import Cut, whole
@@ -27,8 +28,6 @@ from evenlight.standardize import (
 )
 
 __all__ = ["METHODS", "Cut", "Region", "apply", "foreground", "frame", "needed_size", "needs_full_size"]
-
-_MARGIN = 2  # decoded pixels per standardized one, along each side
 
 
 class Nothing(Settings):
@@ -105,16 +104,16 @@ def frame(
 def needed_size(height: int, width: int, region: Any, options: Standardize) -> tuple[int, int]:
     """The smallest (height, width) to which a decoder may reduce an upright picture of this full size.
 
-    Standardized pixels keep 2 x 2 decoded ones each; where the method or a preparation must see the picture in its
-    own pixels, it is the full size.
+    Standardized pixels keep MARGIN decoded ones along each side; where the method or a preparation must see the
+    picture in its own pixels, it is the full size.
     """
     part = _part_used(height, width, region, options)
     if part is None:
         return height, width
     top, left, bottom, right = part.box
     return (
-        min(height, math.ceil(_MARGIN * part.inner[0] * height / (bottom - top))),
-        min(width, math.ceil(_MARGIN * part.inner[1] * width / (right - left))),
+        min(height, math.ceil(MARGIN * part.inner[0] * height / (bottom - top))),
+        min(width, math.ceil(MARGIN * part.inner[1] * width / (right - left))),
     )
 
 
