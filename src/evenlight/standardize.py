@@ -146,7 +146,7 @@ def resize_window(pixels: np.ndarray, window: Window, height: int, width: int) -
 
     `cv2.resize` knows whole pixels only. A JPEG reduced to a quarter has 223 rows for 889, of which 222.25 are
     picture: half a pixel of the result would be wrong at its end. The integral over a window with fractional
-    edges is the summed-area table, interpolated; in whole numbers, so that equal bytes come out everywhere.
+    edges is the summed-area table, interpolated; float64 holds all sums exactly, so equal bytes come out everywhere.
 
     Args:
         pixels: uint8 (h, w, 3).
@@ -160,25 +160,24 @@ def resize_window(pixels: np.ndarray, window: Window, height: int, width: int) -
         return resize(pixels, height, width)
     rows = _edges(top - first * _FINE, bottom - first * _FINE, height)
     columns = _edges(left - start * _FINE, right - start * _FINE, width)
-    # 32 bits would not hold the sum of a larger picture
-    depth = cv2.CV_32S if pixels.size // 3 * 255 < 2**31 else cv2.CV_64F
-    table = cv2.integral(pixels, sdepth=depth)
-    bands = np.diff(_interpolated(table, rows), axis=0)
-    totals = np.diff(_interpolated(bands.swapaxes(0, 1), columns), axis=0).swapaxes(0, 1)
-    areas = np.diff(rows)[:, None, None] * np.diff(columns)[None, :, None]
-    return ((2 * totals + areas) // (2 * areas)).astype(np.uint8)
+    table = cv2.integral(pixels, sdepth=cv2.CV_64F)
+    bands = np.diff(_interpolated(table, rows, axis=0), axis=0)
+    totals = np.diff(_interpolated(bands, columns, axis=1), axis=1)
+    areas = (np.diff(rows)[:, None] * np.diff(columns))[:, :, None].astype(np.float64)
+    return np.floor(totals / areas + 0.5).astype(np.uint8)
 
 
 def _edges(low: int, high: int, count: int) -> np.ndarray:
     return low + (high - low) * np.arange(count + 1, dtype=np.int64) // count
 
 
-def _interpolated(table: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Rows of a summed-area table at edges in 1/256 pixels, times 256: int64."""
+def _interpolated(table: np.ndarray, edges: np.ndarray, axis: int) -> np.ndarray:
+    """Lines of a summed-area table (h, w, 3) at edges in 1/256 pixels, times 256; whole numbers as float64."""
     whole, part = np.divmod(edges, _FINE)
-    part = part[:, None, None]
-    following = np.minimum(whole + 1, len(table) - 1)
-    return table[whole].astype(np.int64) * (_FINE - part) + table[following].astype(np.int64) * part
+    share = part.astype(np.float64).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+    low = table.take(whole, axis)
+    rise = table.take(np.minimum(whole + 1, table.shape[axis] - 1), axis) - low
+    return low * _FINE + rise * share
 
 
 def _around_resize(options: Standardize) -> tuple[list[Step], list[Step]]:
