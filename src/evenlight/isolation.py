@@ -110,14 +110,12 @@ class _Worker:
         """
         pipe = self.pipe or self._start()
         try:
-            pipe.send_bytes(struct.pack(f"<{len(items)}q", *items))
-            answer: list[bytes] = []
-            while len(answer) < len(items):
-                self._await(pipe, seconds)
-                answer.append(pipe.recv_bytes())
+            pipe.send_bytes(_numbers(items))
+            self._await(pipe, seconds)
+            answer = pipe.recv_bytes()
         except (EOFError, OSError):  # the other end is closed
             raise self._buried(overdue=False) from None
-        return answer
+        return _apart(answer, len(items))
 
     def _await(self, pipe: Connection, seconds: float) -> None:
         """Until there is something to read; kill a worker that is overdue."""
@@ -190,8 +188,21 @@ def _serve(work: Work, pipe: Connection, parents_end: Connection, journal: _Jour
             os.dup2(spoken, 2)  # a mistake of ours, that somebody must be able to find
             raise
         journal.close_item()
-        for result in results:
-            pipe.send_bytes(result)
+        # one message: of small images one each would take a third of the time
+        pipe.send_bytes(_numbers([len(result) for result in results]) + b"".join(results))
+
+
+def _numbers(values: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(values)}q", *values)
+
+
+def _apart(answer: bytes, count: int) -> list[bytes]:
+    """The results in an answer, which begins with their lengths."""
+    results, position = [], 8 * count
+    for length in struct.unpack_from(f"<{count}q", answer):
+        results.append(answer[position : position + length])
+        position += length
+    return results
 
 
 def _silence() -> int:
