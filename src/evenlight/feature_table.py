@@ -4,8 +4,6 @@ A family is a module of `evenlight.features` with `Options` (pydantic), `column_
 `extract(images, options)`. To add one: write the module, name it in params.yaml.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +13,7 @@ import numpy as np
 
 import evenlight.features
 from evenlight.errors import UserError
+from evenlight.plugins import load_module, module_names
 from evenlight.storage import read_tables
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _BATCH_PIXELS = 2**20  # of images whose intermediate arrays are in memory at on
 
 def family_names() -> list[str]:
     """Names of all families, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(evenlight.features.__path__))
+    return module_names(evenlight.features)
 
 
 def family(name: str) -> ModuleType:
@@ -34,9 +33,7 @@ def family(name: str) -> ModuleType:
     Raises:
         UserError: there is none of that name.
     """
-    if name not in family_names():
-        raise UserError(f"there is no feature family {name!r}; there are {', '.join(family_names())}")
-    return importlib.import_module(f"evenlight.features.{name}")
+    return load_module(evenlight.features, name, "feature family")
 
 
 def feature_table(

@@ -6,12 +6,10 @@ module, name it in params.yaml. params.yaml's own models import every check, so 
 belong inside functions.
 """
 
-import importlib
-import pkgutil
 from types import ModuleType
 
 import evenlight.audit.checks
-from evenlight.errors import UserError, did_you_mean
+from evenlight.plugins import load_module, module_names
 
 # the order of the report; checks that are not named here come last, by name
 _ORDER = (
@@ -34,7 +32,7 @@ _ORDER = (
 
 def check_names() -> list[str]:
     """Names of all checks, in the order of the report."""
-    names = sorted(module.name for module in pkgutil.iter_modules(evenlight.audit.checks.__path__))
+    names = module_names(evenlight.audit.checks)
     return [name for name in _ORDER if name in names] + [name for name in names if name not in _ORDER]
 
 
@@ -44,9 +42,7 @@ def check_module(name: str) -> ModuleType:
     Raises:
         UserError: there is none of that name.
     """
-    if name not in check_names():
-        raise UserError(f"there is no audit check {name!r}{did_you_mean(name, check_names())}")
-    return importlib.import_module(f"evenlight.audit.checks.{name}")
+    return load_module(evenlight.audit.checks, name, "audit check")
 
 
 def check_title(name: str) -> str:
