@@ -16,6 +16,7 @@ from evenlight.formats.picture import fits_memory
 LONG_SIDE = 96
 
 _EXIF = b"Exif\0\0"
+_SCANS = 20  # of a JPEG; the most that an honest progressive one has is about ten
 _JPEG_FRAME = re.compile(rb"\xff[\xc0-\xc2\xc9\xca]..\x08(.{5})", re.DOTALL)
 
 
@@ -45,6 +46,9 @@ def _jpeg(data: bytes) -> np.ndarray | None:
     if not sizes or not all(fits_memory(*size) for size in sizes):
         return None
     height, width = (min(LONG_SIDE, max(size[place] for size in sizes)) for place in (0, 1))
+    scans = [match.start() for match in re.finditer(b"\xff\xda", data)]
+    if len(scans) > _SCANS:  # a thousand scans of a large picture would take minutes
+        data = data[: scans[_SCANS]]
     try:
         pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width, strict=False)
     except ValueError:
