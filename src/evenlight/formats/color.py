@@ -47,10 +47,7 @@ def to_rgb(image: Image.Image, profile: bytes, warnings: set[str]) -> np.ndarray
         return ink_to_rgb(np.asarray(image), profile, warnings)
     if image.mode == "LAB":
         return np.asarray(ImageCms.applyTransform(image, _lab_to_srgb()))
-    image = image.convert("L" if image.mode in ("1", "L") else "RGB")
-    if profile:
-        return with_profile(image, profile, warnings)
-    return np.array(image.convert("RGB"))
+    return with_profile(_in_mode(image, "L" if image.mode in ("1", "L") else "RGB"), profile, warnings)
 
 
 def _opaque(image: Image.Image, profile: bytes, warnings: set[str]) -> np.ndarray:
@@ -105,7 +102,12 @@ def with_profile(image: Image.Image, profile: bytes, warnings: set[str]) -> np.n
             return np.asarray(ImageCms.applyTransform(image, transform))
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             warnings.add("icc_invalid")
-    return np.array(image.convert("RGB"))
+    return np.asarray(_in_mode(image, "RGB"))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """`convert` copies an image that is in the mode already: 250 MB of a large one."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 @lru_cache(maxsize=16)
