@@ -185,8 +185,8 @@ def test_checks_use_the_families_that_are_computed(check: Callable) -> None:
         ("region: {method: crop, box: [0, 0, 1, 1], bx: 1}", "region.bx: unknown key; did you mean 'box'?"),
         ("audit: {checks: {qualty: {}}}", "audit.checks.qualty: unknown key; did you mean 'quality'?"),
         (
-            "audit: {checks: {files: {shwn: 3}}}",
-            "audit.checks.files.shwn: unknown key; did you mean 'shown'?",
+            "audit: {checks: {labels: {shwn: 3}}}",
+            "audit.checks.labels.shwn: unknown key; did you mean 'shown'?",
         ),
         ("audit: {near_duplicates: {radius: 99}}", "audit.near_duplicates.radius: Input should be less than"),
     ],

@@ -29,14 +29,12 @@ def test_severity_follows_the_share_of_refused_files(used, refused, severity):
 
 def test_reasons_are_counted_and_shown():
     data = world(["day", "night"] * 200, quarantined=["truncated", "corrupt", "corrupt"])
-    result = check(data, Options(shown=2))
+    result = check(data, Options())
     finding = result.findings[0]
     assert finding.sentence == "0.7 % (3 of 403) of the files could not be used: 2 corrupt and 1 truncated."
-    reasons, gallery = result.evidence[:2]
+    reasons = result.evidence[0]
     assert reasons.rows == [("corrupt", 2, REASONS["corrupt"]), ("truncated", 1, REASONS["truncated"])]
-    assert gallery.title == finding.evidence
-    assert gallery.items == [("zz_refused/0000.jpg", "truncated"), ("zz_refused/0001.jpg", "corrupt")]
-    assert gallery.note == "2 of 3."
+    assert reasons.title == finding.evidence
 
 
 def test_a_class_that_loses_more_files_is_named():

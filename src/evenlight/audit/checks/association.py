@@ -122,9 +122,11 @@ def _finding(data: AuditData, options: Options, link: _Link) -> Finding:
     subject = f"{cells[0]['value']}, {cells[0]['class']}" if cells else link.attribute
     sentence = _sentence(data, severity, link, f"{link.attribute} and class")
     if cells:
-        sentence += " " + "; ".join(map(_cell_words, cells[: options.named])) + "."
+        # what happens comes first: many readers get no further than the first sentence
+        words = f"{link.attribute} " + "; ".join(map(_cell_words, cells[: options.named]))
         if len(cells) > options.named:
-            sentence += f" {many(len(cells) - options.named, 'more cell')} in the table."
+            words += f"; {many(len(cells) - options.named, 'more cell')} in the table"
+        sentence = f"{words}. {sentence}"
     if severity in ("warn", "serious"):
         sentence += f" A model can guess the class from {link.attribute}.{_base_rates(data, link)}"
     return Finding(_NAME, severity, subject, sentence, numbers, _title(link))

@@ -1,4 +1,7 @@
-"""Duplicates: copies, near-duplicates, and the same picture under two labels."""
+"""Duplicates
+
+Copies, near-duplicates, and the same picture under two labels.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from evenlight.audit.data import UNKNOWN, AuditData
-from evenlight.audit.findings import Evidence, Finding, Gallery, Result, Table, severity_at
+from evenlight.audit.findings import Evidence, Finding, Result, Table, severity_at
 from evenlight.audit.statistics import association, crosstab
 from evenlight.audit.wording import chance, counted, listed, many
 from evenlight.reasons import REASONS, WARNINGS
@@ -46,7 +46,6 @@ class Options(Settings):
         le=1,
         description="Cramer's V from which files are lost more in some classes than in others",
     )
-    shown: int = Field(24, ge=0, description="most pictures of files that could not be used")
 
 
 def check(data: AuditData, options: Options) -> Result:
@@ -56,7 +55,7 @@ def check(data: AuditData, options: Options) -> Result:
     if n:
         findings += [*_warnings(data, options), *_turned(data), *_modes(data), *_unknown(data, options)]
     findings += _metadata(data)
-    return Result(findings, _evidence(data, options))
+    return Result(findings, _evidence(data))
 
 
 def _quarantined(data: AuditData, options: Options) -> Finding:
@@ -190,19 +189,13 @@ def _metadata(data: AuditData) -> Iterator[Finding]:
             yield Finding(_NAME, "info", "metadata.csv", note)
 
 
-def _evidence(data: AuditData, options: Options) -> list[Evidence]:
+def _evidence(data: AuditData) -> list[Evidence]:
     evidence: list[Evidence] = []
     refused = data.manifest[data.manifest["verdict"] == "quarantined"]
     if len(refused):
         reasons = [(name.replace("_", " "), n, REASONS.get(name, "")) for name, n in _reasons(data)]
-        evidence.append(Table("Reasons", ["reason", "files", "meaning"], reasons))
-        captions = [
-            f"{reason.replace('_', ' ')}{': ' + detail if detail else ''}"
-            for reason, detail in zip(refused["reason"], refused["detail"], strict=True)
-        ]
-        items = list(zip(refused["path"], captions, strict=True))[: options.shown]
-        note = f"{options.shown} of {len(refused):,}." if len(refused) > options.shown else ""
-        evidence.append(Gallery(_REFUSED, items, note))
+        note = "The files themselves are shown under Files."
+        evidence.append(Table(_REFUSED, ["reason", "files", "meaning"], reasons, note))
     if not len(data.rows):
         return evidence
     warned = [

@@ -1,4 +1,7 @@
-"""Leakage: test images that training has already seen."""
+"""Leakage
+
+Test images that training has already seen.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

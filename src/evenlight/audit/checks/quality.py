@@ -69,16 +69,16 @@ def check(data: AuditData, options: Options) -> Result:
         )
     numbers, categories = numeric(data.rows), categorical(data.rows)
     sources = data.coded(data.source)[1] if data.source else None
-    for name in data.groups:
-        values, codes = data.coded(name)
-        attribute = Grouping(name, values, codes, np.bincount(codes, minlength=len(values)), sources)
-        _add(findings, evidence, _by_group(data, options, attribute, numbers, categories))
-    if data.source:
+    if data.source:  # first: one odd camera is easier to mend than what a group looks like
         _add(
             findings,
             evidence,
             source_findings(CHECK, data, numbers, options.minimum_sources, options.outlier),
         )
+    for name in data.groups:
+        values, codes = data.coded(name)
+        attribute = Grouping(name, values, codes, np.bincount(codes, minlength=len(values)), sources)
+        _add(findings, evidence, _by_group(data, options, attribute, numbers, categories))
     _add(findings, evidence, _by_itself(data, options, numbers))
     return Result(findings, evidence)
 
