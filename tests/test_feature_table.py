@@ -62,7 +62,7 @@ def test_more_paths_than_images_is_a_sentence():
 @pytest.mark.parametrize("name", ["hogg", "", "hog.x", "../hog", "__init__"])
 def test_an_unknown_family_is_a_sentence(name):
     with pytest.raises(
-        UserError, match="there is no feature family .*; (known: brightness, color, hog|did you mean .hog.)"
+        UserError, match=r"there is no feature family .*; (known: brightness, color, hog|did you mean .hog.)"
     ):
         tables.family(name)
 
