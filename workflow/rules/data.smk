@@ -8,7 +8,11 @@ Usual steps: one scan job per shard, one gather job.
 
 # with a background to be learned from other images, the scan's arrays are a step on the way
 BACKGROUND = config["region"]["method"] == "background"
-SCANNED = "framed" if BACKGROUND else "standardized"
+SCANNED = (
+    "data/framed/{dataset}/{shard}.npy"
+    if BACKGROUND
+    else "data/standardized/{dataset}/{shard}.npy"
+)
 # it is learned in RGB, and the colour space comes after
 SCAN_OPTIONS = config["standardize"] | ({"color": "rgb"} if BACKGROUND else {})
 
@@ -19,7 +23,7 @@ rule scan_shard:
         code=sources("evenlight.stages.scan"),
     output:
         table=ensure("data/manifest/{dataset}/shards/{shard}.parquet", non_empty=True),
-        array=ensure("data/" + SCANNED + "/{dataset}/{shard}.npy", non_empty=True),
+        array=ensure(SCANNED, non_empty=True),
     log:
         "logs/scan_shard/{dataset}/{shard}.log",
     benchmark:
@@ -45,7 +49,7 @@ rule gather_manifest:
     """Join the shards: labels, copies, splits, groups, and counts that add up."""
     input:
         shards=collect("data/manifest/{{dataset}}/shards/{shard}.parquet", shard=SHARDS),
-        images=collect("data/" + SCANNED + "/{{dataset}}/{shard}.npy", shard=SHARDS),
+        images=collect(SCANNED, shard=SHARDS, allow_missing=True),
         code=sources("evenlight.stages.gather"),
     output:
         manifest=ensure("data/manifest/{dataset}/manifest.parquet", non_empty=True),
@@ -74,7 +78,7 @@ rule gather_manifest:
         junk=LISTING.junk,
         metadata=metadata_hash(),
         record="data/splits/{dataset}.json",
-        images="data/" + SCANNED + "/{dataset}",
+        images=lambda wildcards, input: os.path.dirname(input.images[0]),
         page="reports/{dataset}/quarantine.html",
         target=lambda wildcards, output: os.path.dirname(output.manifest),
     message:
