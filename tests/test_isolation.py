@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evenlight.errors import UserError
-from evenlight.isolation import CRASH, TIMEOUT, Begin, Lost, isolated
+from evenlight.isolation import CRASH, IDLE, TIMEOUT, Begin, Lost, isolated
 
 
 def _name(item: int) -> bytes:
@@ -91,7 +91,7 @@ def test_a_death_between_items_blames_no_file(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return []
 
-    with pytest.raises(UserError, match="killed twice"):
+    with pytest.raises(UserError, match="killed whatever it reads"):
         list(isolated(always, 3))
 
 
@@ -102,3 +102,18 @@ def test_no_process_is_left() -> None:
     results.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
         os.kill(workers[0], 0)
+
+
+def test_a_death_after_the_last_item_was_closed_costs_the_guilty_one() -> None:
+    """Something in common is done for a batch, and one item makes it fail."""
+
+    def work(items: Sequence[int], begin: Begin) -> list[bytes]:
+        for item in items:
+            begin(item)
+        begin(IDLE)
+        if 2 in items:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [_name(item) for item in items]
+
+    expected = [_name(0), _name(1), Lost(CRASH), *map(_name, range(3, 8))]
+    assert list(isolated(work, 8)) == expected

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evenlight import manifest
+from evenlight.audit.duplicates import NearPairs
 from evenlight.errors import UserError
 from evenlight.manifest import Gathered, attribute_columns, gather
 from evenlight.metadata import Metadata
@@ -40,6 +42,9 @@ def _scanned(
         b"" if path in bad else (looks or {}).get(path, _look(path)).tobytes() for path in paths
     ]
     table["property_entropy"] = np.float32(7)
+    table[["property_brightness", "property_lab_a", "property_lab_b"]] = [
+        [zlib.crc32(path.encode()) % 256, 0.0, 0.0] for path in paths
+    ]
     table[["height", "width", "exif_orientation"]] = [24, 40, 0]
     table["row"] = np.where(table["verdict"] == "ok", np.arange(len(paths)), -1).astype(np.int32)
     return table
@@ -286,22 +291,53 @@ def test_reduced_pictures_that_look_alike_are_compared_in_full() -> None:
     looks = {"a/2.jpg": _near("a/1.jpg", 8), "a/3.jpg": _look("a/1.jpg"), "b/5.jpg": _look("b/4.jpg")}
     table = _scanned(paths, looks=looks, pixels=dict.fromkeys(paths, ""))
     table.loc[table["path"] == "b/5.jpg", "height"] = 25  # of another size, so it can be no copy
-    full = {"a/1.jpg": "one", "a/2.jpg": "two", "a/3.jpg": "one"}
+    full = {"a/1.jpg": "one", "a/3.jpg": "one"}
     found = _gathered(table, full_hashes=full)
     hashes = dict(zip(found.manifest["path"], found.manifest["pixel_hash"], strict=True))
     assert {path: value for path, value in hashes.items() if value} == full
     kinds = {(a, b): kind for a, b, kind in found.pairs[["a", "b", "kind"]].itertuples(index=False)}
     assert kinds[("a/1.jpg", "a/3.jpg")] == "pixels"
     assert kinds[("a/1.jpg", "a/2.jpg")] == kinds[("b/4.jpg", "b/5.jpg")] == "near"
+    # a file that changed since the scan is no longer what its row says
+    rows = _gathered(table, full_hashes=full | {"a/3.jpg": None}).manifest
+    assert rows["reason"][rows["path"] == "a/3.jpg"].tolist() == ["changed_since_manifest"]
     # the same bytes need no second look
     table["content_hash"] = table["content_hash"].where(table["path"] != "a/3.jpg", "bytes of a/1.jpg")
-    table.loc[table["path"] == "a/2.jpg", "phashes"] = _look("another").tobytes()
     found = _gathered(table, full_hashes={})
-    assert found.pairs[["a", "b", "kind"]].to_numpy().tolist()[0] == ["a/1.jpg", "a/3.jpg", "bytes"]
-    # a file that changed since the scan is no longer what its row says
-    table = _scanned(paths, looks=looks, pixels=dict.fromkeys(paths, ""))
-    rows = _gathered(table, full_hashes=full | {"a/2.jpg": None, "b/4.jpg": "x", "b/5.jpg": "y"}).manifest
-    assert rows["reason"][rows["path"] == "a/2.jpg"].tolist() == ["changed_since_manifest"]
+    assert ["a/1.jpg", "a/3.jpg", "bytes"] in found.pairs[["a", "b", "kind"]].to_numpy().tolist()
+
+
+def test_reduced_and_full_pictures_of_one_light_and_colour_are_compared_in_full() -> None:
+    """Their hashes may differ in any number of bits, as those of a document do."""
+    paths = _folders("a", "b")
+    table = _scanned(paths, pixels={"a/1.jpg": "", "a/2.jpg": "", "a/4.jpg": "one"})
+    light = ["property_brightness", "property_lab_a", "property_lab_b"]
+    table[light] = [[10.0 * number, 0, 0] for number in range(len(paths))]
+    table.loc[[1, 2], light] = [[40.9, 0.0, -0.9], [40.0, 1.5, 0.0]]  # as a/4.jpg, and of another colour
+    table["property_entropy"] = np.float32(1)
+    found = _gathered(table, full_hashes={"a/1.jpg": "one"})
+    assert found.pairs[["a", "b", "kind"]].to_numpy().tolist() == [["a/1.jpg", "a/4.jpg", "pixels"]]
+    assert found.summary["not_compared"] == 20
+
+
+def test_leaks_are_found_where_the_search_keeps_few_pairs() -> None:
+    paths = _folders("train/a", "train/b", "test/a", "test/b")
+    burst = [path for path in paths if "/a/" in path]
+    table = _scanned(paths, looks={path: _look("burst") for path in burst})
+    complete = manifest.near_pairs
+
+    def few(hashes: np.ndarray, radius: int, eligible: np.ndarray) -> NearPairs:
+        """As of a huge group: a chain that crosses the split once."""
+        found = complete(hashes, radius, eligible)
+        kept = (found.b == found.a + 1) | ((found.a == 9) & (found.b == 20))
+        return NearPairs(found.a[kept], found.b[kept], found.distance[kept], found.variant[kept])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "near_pairs", few)
+        rows = _gather(table)[0]
+    assert rows["path"][rows["leak"] == "near"].tolist() == [
+        path for path in burst if path.startswith("test")
+    ]
 
 
 def test_leaks_of_a_given_split_are_found() -> None:

@@ -19,14 +19,13 @@ from evenlight.decode import DecodedImage, decode
 from evenlight.errors import UserError
 from evenlight.listing import list_folder
 from evenlight.perceptual import hash_variants
+from evenlight.rawfile import MAX_FILE_BYTES, read_file
 from evenlight.reasons import Quarantine
 from evenlight.regions import Nothing
 from evenlight.scanning import (
-    MAX_FILE_BYTES,
     PROPERTY_COLUMNS,
     decode_again,
     full_pixel_hashes,
-    read_file,
     scan_shard,
 )
 from evenlight.stages.scan import scan

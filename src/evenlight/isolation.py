@@ -22,7 +22,8 @@ CRASH, TIMEOUT = "decoder_crash", "decoder_timeout"
 Begin = Callable[[int], None]
 Work = Callable[[Sequence[int], Begin], list[bytes]]
 
-_IDLE = -1
+# what the journal holds when no item is to blame
+IDLE = -1
 _GROWTH = 2 * 2**30
 
 
@@ -45,14 +46,14 @@ def isolated(work: Work, count: int, batch: int = 64, seconds: float = 30.0) -> 
     """Yield the result of each of `count` items in order, or what became of it.
 
     Args:
-        work: called in the worker with some item numbers and a function to call with each before it is touched;
-            returns their results in order.
+        work: called in the worker with some item numbers and a function to call with each before it is touched, and
+            with IDLE before what is done for all of them together; returns their results in order.
         count: items are numbered from 0.
         batch: items given to the worker at a time; their results are in memory together.
         seconds: wall clock for one item, twice as many when it is tried again.
 
     Raises:
-        UserError: the worker dies between two items, twice: no single file is to blame.
+        UserError: the worker dies whatever it is given: no single file is to blame.
     """
     worker = _Worker(work)
     try:
@@ -67,21 +68,26 @@ def isolated(work: Work, count: int, batch: int = 64, seconds: float = 30.0) -> 
 def _finish(worker: "_Worker", items: list[int], seconds: float) -> dict[int, bytes | Lost]:
     """The results of a batch, however many workers it takes."""
     results: dict[int, bytes | Lost] = {}
-    blameless = 0
     while waiting := [item for item in items if item not in results]:
         try:
             results |= zip(waiting, worker.run(waiting, seconds), strict=True)
         except _Died as event:
             if event.item is None:
-                blameless += 1
-                if blameless == 2:
-                    raise UserError(
-                        "the process that reads images was killed twice; is there enough memory? Run it again"
-                    ) from None
+                results |= _one_by_one(worker, waiting, seconds)
             elif event.overdue:
                 results[event.item] = _once_more(worker, event.item, 2 * seconds)
             else:
                 results[event.item] = Lost(CRASH)
+    return results
+
+
+def _one_by_one(worker: "_Worker", items: Sequence[int], seconds: float) -> dict[int, bytes | Lost]:
+    """Results of items of which one, nobody knows which, killed the worker after it was closed in the journal."""
+    results = {item: _once_more(worker, item, seconds) for item in items}
+    if all(isinstance(result, Lost) for result in results.values()):
+        raise UserError(
+            "the process that reads images is killed whatever it reads; is there enough memory? Run it again"
+        )
     return results
 
 
@@ -160,16 +166,16 @@ class _Journal:
         struct.pack_into("<qd", self.memory, 0, item, time.monotonic())
 
     def close_item(self) -> None:
-        self.begin(_IDLE)
+        self.begin(IDLE)
 
     @property
     def item(self) -> int | None:
         item = struct.unpack_from("<q", self.memory)[0]
-        return None if item == _IDLE else item
+        return None if item == IDLE else item
 
     def seconds_at_item(self) -> float:
         item, begun = struct.unpack_from("<qd", self.memory)
-        return 0.0 if item == _IDLE else time.monotonic() - begun
+        return 0.0 if item == IDLE else time.monotonic() - begun
 
 
 def _serve(work: Work, pipe: Connection, parents_end: Connection, journal: _Journal) -> None:

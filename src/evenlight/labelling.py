@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evenlight.errors import UserError
+from evenlight.errors import UserError, did_you_mean
 from evenlight.metadata import Metadata
 
 UNKNOWN = "unknown"
@@ -122,6 +122,9 @@ def _override(values: np.ndarray, other: np.ndarray | None) -> np.ndarray:
 def _column(metadata: Metadata | None, paths: list[str], name: str, default: str, setting: str) -> np.ndarray:
     values = None if metadata is None else metadata.column(paths, name)
     if values is None:
-        where = "there is no metadata.csv" if metadata is None else f"{metadata.file} has no such column"
+        where = "there is no metadata.csv"
+        if metadata is not None:
+            columns = [column for column in metadata.columns if column != "path"]
+            where = f"{metadata.file} has no such column{did_you_mean(name, columns)}"
         raise UserError(f"params.yaml: {setting} names the column {name!r}, but {where}")
     return np.where(values == "", default, values)

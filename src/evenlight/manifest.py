@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evenlight.audit.duplicates import components, exact_keys, near_pairs
+from evenlight.audit.duplicates import components, exact_keys, have_near, near_pairs
 from evenlight.errors import UserError
 from evenlight.labelling import AUTO, UNKNOWN, Labelling, read_labels, source_column
 from evenlight.metadata import Metadata
@@ -15,9 +15,10 @@ from evenlight.perceptual import phash_text
 from evenlight.split_record import SplitRecord
 from evenlight.splits import SPLITS, complete_split, kept_together, make_split
 
-# Copies that were saved in another format decode to the same pixels, but are reduced in another way: their hashes
-# differ by a few bits at most.
-_COPY_RADIUS = 8
+# A copy of a photo in another format decodes to the same pixels, but was reduced in another way: brightness and Lab a
+# and b of 218 such pairs differed by .9 at most
+_COPY_TOLERANCE = 1.0
+_LOOKS = ["property_brightness", "property_lab_a", "property_lab_b"]
 
 PixelHashes = Callable[[list[tuple[str, str]]], Sequence[str | None]]
 
@@ -63,8 +64,11 @@ def gather(
     table = scanned.iloc[order].reset_index(drop=True)
     said = read_labels(table["path"].tolist(), _usable(table), metadata, dataset)
     _quarantine(table, _usable(table) & (said.labels == ""), "no_label")
-    pairs = _pairs(table, near_duplicates)
-    _complete_pixel_hashes(table, pairs, pixel_hashes)
+    hashes = _hashes(table)
+    table = table.drop(columns="phashes")
+    eligible = (table["property_entropy"] >= near_duplicates["minimum_entropy"]).to_numpy()
+    pairs = _pairs(table, hashes, near_duplicates["radius"], eligible)
+    _complete_pixel_hashes(table, pixel_hashes)
     keys = exact_keys(table["content_hash"].to_numpy(object), table["pixel_hash"].to_numpy(object))
     _quarantine(table, _in_conflict(keys, said.labels, _usable(table)), "label_conflict")
     classes = sorted(set(said.labels[_usable(table)]))
@@ -74,16 +78,17 @@ def gather(
     _add_components(table, pairs)
     together = _together(table, keys, dataset)
     origin, split_notes = _add_splits(table, said.given, together, split, record)
-    _add_leaks(table, pairs, keys, origin)
+    _add_leaks(table, pairs, keys, hashes, near_duplicates["radius"], origin)
     notes = [*said.notes, *_class_notes(table, said.labels, classes), *split_notes]
     summary = _summary(table, classes, dataset, origin, junk, notes)
+    summary["not_compared"] = int((_usable(table) & ~eligible).sum())
     used = table[_usable(table)]
     record = record.extended(used["path"], used["content_hash"], used["split"])
     paths = table["path"].to_numpy(object)
     pairs = pairs.assign(
         a=pd.Series(paths[pairs["a"]], dtype="str"), b=pd.Series(paths[pairs["b"]], dtype="str")
     )
-    return Gathered(table.drop(columns="phashes"), classes, summary, pairs, record)
+    return Gathered(table, classes, summary, pairs, record)
 
 
 def _usable(table: pd.DataFrame) -> np.ndarray:
@@ -94,43 +99,69 @@ def _quarantine(table: pd.DataFrame, rows: np.ndarray, reason: str) -> None:
     table.loc[rows, ["verdict", "reason"]] = ["quarantined", reason]
 
 
-def _pairs(table: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+def _hashes(table: pd.DataFrame) -> np.ndarray:
+    """Hash variants of every row, uint8 (N, 8, 32), zeros where there are none; adds the column `phash`."""
+    hashes = np.zeros((len(table), 8, 32), dtype=np.uint8)
+    decoded = np.flatnonzero(table["phashes"].map(len).to_numpy() > 0)
+    hashes[decoded] = np.frombuffer(b"".join(table["phashes"].iloc[decoded]), np.uint8).reshape(-1, 8, 32)
+    texts = np.full(len(table), "", dtype=object)
+    texts[decoded] = [phash_text(variants[0]) for variants in hashes[decoded]]
+    table["phash"] = pd.Series(texts, dtype="str")
+    return hashes
+
+
+def _pairs(table: pd.DataFrame, hashes: np.ndarray, radius: int, eligible: np.ndarray) -> pd.DataFrame:
     """Near-duplicates among usable images: rows of the table `a` < `b`, `distance`, `variant`."""
     usable = np.flatnonzero(_usable(table))
-    hashes = np.frombuffer(b"".join(table["phashes"].iloc[usable]), np.uint8).reshape(len(usable), 8, 32)
-    table["phash"] = pd.Series("", index=table.index, dtype="str")
-    table.loc[usable, "phash"] = [phash_text(variants[0]) for variants in hashes]
-    eligible = table["property_entropy"].to_numpy()[usable] >= settings["minimum_entropy"]
-    found = near_pairs(hashes, settings["radius"], eligible)
+    found = near_pairs(hashes[usable], radius, eligible[usable])
     return pd.DataFrame(
         {"a": usable[found.a], "b": usable[found.b], "distance": found.distance, "variant": found.variant}
     )
 
 
-def _complete_pixel_hashes(table: pd.DataFrame, pairs: pd.DataFrame, pixel_hashes: PixelHashes) -> None:
+def _complete_pixel_hashes(table: pd.DataFrame, pixel_hashes: PixelHashes) -> None:
     """Decode in full what the scan decoded at a reduced size, where it may be a copy of another image.
 
     A file that has changed since it was scanned is quarantined.
     """
-    turned = (table["exif_orientation"] >= 5).to_numpy()
-    height, width = table["height"].to_numpy(np.int64), table["width"].to_numpy(np.int64)
-    sizes = np.where(turned, width, height) * 2**32 + np.where(turned, height, width)
     contents = table["content_hash"].to_numpy(object)
-    a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
-    close = (pairs["distance"] <= _COPY_RADIUS).to_numpy() & (pairs["variant"] == 0).to_numpy()
-    close &= (sizes[a] == sizes[b]) & (contents[a] != contents[b])
-    alike = np.zeros(len(table), dtype=bool)
-    alike[a[close]] = alike[b[close]] = True
-    # images with little information take no part in the search: there, equal hashes must do
-    flat = table.assign(size=sizes)[_usable(table)].groupby(["size", "phash"])["content_hash"]
-    alike[flat.transform("nunique").loc[lambda count: count > 1].index] = True
-    unknown = np.flatnonzero(alike & _usable(table) & (table["pixel_hash"] == "").to_numpy())
+    unknown = np.flatnonzero(_may_be_copies(table) & (table["pixel_hash"] == "").to_numpy())
     found = pixel_hashes([(str(table.at[row, "path"]), str(contents[row])) for row in unknown])
     for row, pixels in zip(unknown, found, strict=True):
         if pixels is None:
             table.loc[row, ["verdict", "reason"]] = ["quarantined", "changed_since_manifest"]
         else:
             table.at[row, "pixel_hash"] = pixels
+
+
+def _may_be_copies(table: pd.DataFrame) -> np.ndarray:
+    """Usable images with other bytes than an image of the same upright size that looks the same: bool (N,).
+
+    Of two reduced images the hashes must be equal, for equal pixels were reduced alike. Of a reduced one and one in
+    full brightness and colour must agree: their hashes may differ, of flat pictures in many bits.
+    """
+    used = table[_usable(table)]
+    turned = (used["exif_orientation"] >= 5).to_numpy()
+    height, width = used["height"].to_numpy(np.int64), used["width"].to_numpy(np.int64)
+    used = used.assign(size=np.where(turned, width, height) * 2**32 + np.where(turned, height, width))
+    alike = np.zeros(len(table), dtype=bool)
+    reduced = used[used["pixel_hash"] == ""]
+    contents = reduced.groupby(["size", "phash"])["content_hash"].transform("nunique")
+    alike[reduced.index[contents > 1]] = True
+    full = used[used["pixel_hash"] != ""]
+    others = {size: rows[_LOOKS].to_numpy(float) for size, rows in full.groupby("size")}
+    for size, rows in reduced.groupby("size"):
+        if size in others:
+            candidates = others[size][np.argsort(others[size][:, 0], kind="stable")]
+            looks = rows[_LOOKS].to_numpy(float)
+            starts, ends = (
+                np.searchsorted(candidates[:, 0], looks[:, 0] + change)
+                for change in (-_COPY_TOLERANCE, _COPY_TOLERANCE)
+            )
+            for row, look, start, end in zip(rows.index, looks, starts, ends, strict=True):
+                near = np.abs(candidates[start:end] - look) <= _COPY_TOLERANCE
+                alike[row] |= bool(near.all(axis=1).any())
+    return alike
 
 
 def _in_conflict(keys: np.ndarray, labels: np.ndarray, usable: np.ndarray) -> np.ndarray:
@@ -269,7 +300,9 @@ def _add_splits(
     return origin, notes
 
 
-def _add_leaks(table: pd.DataFrame, pairs: pd.DataFrame, keys: np.ndarray, origin: str) -> None:
+def _add_leaks(
+    table: pd.DataFrame, pairs: pd.DataFrame, keys: np.ndarray, hashes: np.ndarray, radius: int, origin: str
+) -> None:
     """Column `leak`: why a test image is not new to the models, the gravest of copy, near and source."""
     splits = table["split"].to_numpy(object)
     test, rest = splits == "test", (splits == "train") | (splits == "validation")
@@ -279,6 +312,13 @@ def _add_leaks(table: pd.DataFrame, pairs: pd.DataFrame, keys: np.ndarray, origi
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     near[a[test[a] & rest[b]]] = True
     near[b[test[b] & rest[a]]] = True
+    # of an image with hundreds of near-duplicates the search keeps some pairs only, perhaps none across the split
+    component = table["component"].to_numpy()
+    open_ones = test & ~copy & ~near & np.isin(component, component[rest])
+    for number in np.unique(component[open_ones]):
+        asked = np.flatnonzero(open_ones & (component == number))
+        seen = np.flatnonzero(rest & (component == number))
+        near[asked] = have_near(hashes[asked], hashes[seen], radius)
     shared = test & (source != "") & np.isin(source.astype(str), source[rest].astype(str))
     leak = np.select([copy, near, shared], ["copy", "near", "source"], "")
     table["leak"] = pd.Series(leak, dtype="str")

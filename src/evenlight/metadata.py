@@ -10,6 +10,8 @@ import numpy as np
 
 from evenlight.errors import UserError
 from evenlight.listing import path_to_text
+from evenlight.rawfile import read_file
+from evenlight.reasons import Quarantine
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ def read_metadata(file: Path) -> Metadata | None:
     Raises:
         UserError: it is not UTF-8, not a table, has no `path` column, a ragged row, or two rows for one path.
     """
-    try:
-        text = Path(file).read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return None
-    except OSError as problem:
-        raise UserError(f"{file}: can't be read ({problem.strerror})") from None
+    try:
+        text = read_file(file, Path(file).parent).decode("utf-8-sig")
+    except Quarantine as problem:
+        if problem.reason == "empty_file":
+            text = ""
+        else:
+            what = f"{problem.reason.replace('_', ' ')}{f': {problem.detail}' if problem.detail else ''}"
+            raise UserError(f"{file}: can't be read ({what}); put a plain CSV file there") from None
     except UnicodeDecodeError as problem:
         line = problem.object[: problem.start].count(b"\n") + 1
         raise UserError(f"{file}, line {line}: not UTF-8; save the file as CSV in UTF-8") from None

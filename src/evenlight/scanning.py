@@ -4,12 +4,10 @@ A file is opened once: guarded read, hash, decode, perceptual hash, properties, 
 in a worker process that may die (isolation.py).
 """
 
-import errno
 import hashlib
 import io
 import json
 import os
-import stat
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +21,13 @@ import pandas as pd
 from evenlight import perceptual, properties, regions
 from evenlight.decode import DecodedImage, decode, glimpse
 from evenlight.errors import UserError
-from evenlight.isolation import Begin, Lost, Work, isolated
+from evenlight.isolation import IDLE, Begin, Lost, Work, isolated
 from evenlight.listing import File, path_to_text
 from evenlight.progress import progress
+from evenlight.rawfile import read_file
 from evenlight.reasons import Quarantine
 from evenlight.standardize import Standardize
 
-MAX_FILE_BYTES = 64 * 2**20
 # hashes and properties are those of the picture at this length of its longer side
 _ANALYSIS_SIDE = 256
 _BATCH_BYTES = 2**25
@@ -121,6 +119,7 @@ def _scanner(folder: Path, files: Sequence[File], region: Any, options: Standard
         for item in items:
             begin(item)
             scanned.append(_scan_file(folder, files[item], region, options))
+        begin(IDLE)  # what follows is no single file's doing
         seen = [file for file in scanned if file.small is not None]
         pictures = [file.small for file in seen if file.small is not None]
         # in one go: most of the time for a small image would be overhead
@@ -203,49 +202,6 @@ def _glimpse(data: bytes) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(seen).save(buffer, format="WEBP", quality=78, method=4)
     return buffer.getvalue()
-
-
-def read_file(path: str | Path, root: str | Path) -> bytes:
-    """Read a file once, guarded against pipes, devices, giants and links that leave `root`.
-
-    Raises:
-        Quarantine: it is not a readable regular file inside `root`.
-    """
-    try:
-        if stat.S_ISLNK(os.lstat(path).st_mode):
-            target = os.path.realpath(path, strict=True)
-            if os.path.commonpath([target, os.path.realpath(root)]) != os.path.realpath(root):
-                raise Quarantine("symlink_outside_root")
-        # without O_NONBLOCK, opening a pipe would wait for a writer for ever
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as problem:
-        # what opening a socket, or a device that is not there, answers
-        special = problem.errno in (errno.ENXIO, errno.ENODEV)
-        raise Quarantine("not_regular_file" if special else "unreadable", problem.strerror or "") from None
-    try:
-        return _read_all(handle)
-    except OSError as problem:
-        raise Quarantine("unreadable", problem.strerror or "") from None
-    finally:
-        os.close(handle)
-
-
-def _read_all(handle: int) -> bytes:
-    facts = os.fstat(handle)
-    if not stat.S_ISREG(facts.st_mode):
-        raise Quarantine("not_regular_file")
-    if facts.st_size > MAX_FILE_BYTES:
-        raise Quarantine("file_too_large", f"{facts.st_size:,} bytes")
-    parts = []
-    size = 0
-    while part := os.read(handle, facts.st_size + 1):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_FILE_BYTES:  # it grew while it was read
-            raise Quarantine("file_too_large")
-    if not size:
-        raise Quarantine("empty_file")
-    return b"".join(parts)
 
 
 def full_pixel_hashes(folder: Path, files: Sequence[tuple[str, str]]) -> list[str | None]:

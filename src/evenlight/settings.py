@@ -1,9 +1,22 @@
 """The base of everything that params.yaml can hold, light enough for the Snakefile."""
 
-from pydantic import BaseModel, ConfigDict
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
     """A group of settings; it refuses unknown keys and numbers that are none (`.inf`, `.nan`)."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _rising(levels: list[float]) -> list[float]:
+    if levels[0] < 0 or any(low > high for low, high in pairwise(levels)):
+        raise ValueError(f"levels must rise from 0 or more (got {levels})")
+    return levels
+
+
+# where a finding becomes more severe: [info, warn, serious] or [warn, serious]
+Levels = Annotated[list[float], AfterValidator(_rising)]

@@ -28,10 +28,10 @@ class SplitRecord:
         A renamed file keeps its split by its content hash, one with new content by its path.
         """
         by_hash = {content: split for split, content in self.images.values()}
-        known = [
-            by_hash.get(content) or self.images.get(path, ("", ""))[0]
-            for path, content in zip(paths, hashes, strict=True)
-        ]
+        known = []
+        for path, content in zip(paths, hashes, strict=True):
+            split, recorded = self.images.get(path, ("", ""))
+            known.append(split if recorded == content else by_hash.get(content, split))
         return np.array(known, dtype=object)
 
     def extended(self, paths: Sequence[str], hashes: Sequence[str], splits: Sequence[str]) -> "SplitRecord":
@@ -46,23 +46,32 @@ def read_record(file: Path, settings: Mapping[str, Any]) -> SplitRecord:
     Raises:
         UserError: it is damaged.
     """
-    if not file.exists():
-        return SplitRecord({})
-    content = read_json(file)
-    try:
-        if content["drawn_with"] != dict(settings):
-            return SplitRecord({})
-        entries = {path: tuple(entry.split(" ")) for path, entry in content["images"].items()}
-        if not all(len(entry) == 2 for entry in entries.values()):
-            raise ValueError
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(
-            f"{file}: not a record of splits; restore it from git, or delete it to draw a new split"
-        ) from None
-    return SplitRecord(entries)
+    for draw in _draws(file):
+        if draw["drawn_with"] == dict(settings):
+            images = {path: entry.split(" ") for path, entry in draw["images"].items()}
+            return SplitRecord({path: (split, content) for path, (split, content) in images.items()})
+    return SplitRecord({})
 
 
 def write_record(file: Path, settings: Mapping[str, Any], record: SplitRecord) -> None:
-    """Write the record, one line per image."""
+    """Write the record, one line per image; draws with other settings stay, for these may come back."""
     images = {path: " ".join(entry) for path, entry in record.images.items()}
-    write_json(file, {"drawn_with": dict(settings), "images": images})
+    others = [draw for draw in _draws(file) if draw["drawn_with"] != dict(settings)]
+    write_json(file, [{"drawn_with": dict(settings), "images": images}, *others])
+
+
+def _draws(file: Path) -> list[dict[str, Any]]:
+    """All draws in a record, newest first."""
+    if not file.exists():
+        return []
+    draws = read_json(file)
+    try:
+        if isinstance(draws, list) and all(
+            isinstance(draw["drawn_with"], dict) and entry.count(" ") == 1
+            for draw in draws
+            for entry in draw["images"].values()
+        ):
+            return draws
+    except (KeyError, TypeError, AttributeError):
+        pass
+    raise UserError(f"{file}: not a record of splits; restore it from git, or delete it to draw a new split")

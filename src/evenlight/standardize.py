@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from pydantic import Field, field_validator
 
+from evenlight.formats.orientation import Window
 from evenlight.preparations import AnyStep, Box, Step, Trim, prepare, trim_box
 from evenlight.settings import Settings
 
 Size = tuple[int, int]
-Window = tuple[float, float, float, float]  # top, left, bottom, right in pixels and fractions of them
 
 _TO = {"hsv": cv2.COLOR_RGB2HSV, "lab": cv2.COLOR_RGB2LAB, "gray": cv2.COLOR_RGB2GRAY}
 _FROM = {"hsv": cv2.COLOR_HSV2RGB, "lab": cv2.COLOR_LAB2RGB, "gray": cv2.COLOR_GRAY2RGB}

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from evenlight.labelling import UNKNOWN
 from evenlight.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNKNOWN = "unknown"  # the group of images without a value
 
 Features = tuple[np.ndarray, list[str]]
 
@@ -103,6 +102,13 @@ class AuditData:
         names = self.rows[self.attributes[self.source]].to_numpy(dtype=object)
         own = np.array([f"0{i}" if name == "" else f"1{name}" for i, name in enumerate(names)], dtype=object)
         return np.unique(own.astype(str), return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def kept_together(self) -> np.ndarray:
+        """Images with equal numbers stay together in honest folds: of one source, else near-duplicates; int64 (N,)."""
+        if self.source_codes is not None:
+            return self.source_codes
+        return self.rows["component"].to_numpy(dtype=np.int64)
 
     def images(self) -> np.ndarray:
         """Standardized RGB uint8 images (N, H, W, 3) of `rows`, in order; read anew at each call."""

@@ -66,6 +66,25 @@ def near_pairs(hashes: np.ndarray, radius: int, eligible: np.ndarray) -> NearPai
     return NearPairs(places[a], places[b], distance, variant)
 
 
+def have_near(queries: np.ndarray, others: np.ndarray, radius: int) -> np.ndarray:
+    """Whether each of some images has a near-duplicate among others, all pairs compared: bool (M,).
+
+    Args:
+        queries, others: uint8 (M, 8, 32) and (N, 8, 32) from `perceptual.hash_variants`.
+        radius: largest distance in bits.
+    """
+    found = np.zeros(len(queries), dtype=bool)
+    # upright on one side, in any variant on the other, both ways round
+    for left, right in ((queries[:, :1], others), (queries, others[:, :1])):
+        signs = _signs(left.reshape(-1, BITS // 8))
+        step = max(1, _CHUNK * 8 // max(1, len(signs) * right.shape[1]))
+        for start in range(0, len(others), step):
+            products = signs @ _signs(right[start : start + step].reshape(-1, BITS // 8)).T
+            near = products.max(axis=1) >= BITS - 2 * radius
+            found |= near.reshape(len(queries), -1).any(axis=1)
+    return found
+
+
 def components(n: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The connected components of n images linked by pairs (a, b): int32 (n,), numbered by first member."""
     from scipy.sparse import coo_array

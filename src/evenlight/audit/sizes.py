@@ -7,8 +7,7 @@ import numpy as np
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Evidence, Table
 from evenlight.audit.statistics import crosstab
-
-SPLITS = ("train", "validation", "test")
+from evenlight.splits import SPLITS
 
 
 def sizes_by_split(data: AuditData, codes: np.ndarray, groups: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 import numpy as np
 from pydantic import Field
 
+from evenlight.formats.orientation import Window
 from evenlight.formats.picture import MARGIN
 from evenlight.regions import background, color_mask, contour, crop, face, kmeans
 from evenlight.regions.background import foreground
@@ -20,7 +21,6 @@ from evenlight.settings import Settings
 from evenlight.standardize import (
     Part,
     Standardize,
-    Window,
     inside,
     part_used,
     standardize,

@@ -23,8 +23,8 @@ from evenlight.report.inline import Room, Thumbnails, chart_uri
 from evenlight.report.models_view import Axis, Model, baseline, model_view
 from evenlight.report.rendering import environment
 from evenlight.report.verdicts import Rules, Strip, findings, from_audit, strip
+from evenlight.splits import SPLITS
 
-SPLITS = ("train", "validation", "test")
 # What keeps the page under 5 MB however large the data set is
 _LARGEST = 4_900_000  # bytes
 _ROWS = (200, 60, 20, 6)  # rows of any table of files, classes, groups or evidence: the first that fits

@@ -17,7 +17,7 @@ from evenlight.report.rendering import headline
 if TYPE_CHECKING:
     from evenlight.report.models_view import Model
 
-SERIOUS, WARN, NOT_ENOUGH, INFO, OK = SEVERITIES
+_, WARN, NOT_ENOUGH, INFO, OK = SEVERITIES
 _TITLES = {"files": "Files", "models": "Models compared", "details": "Each model"}
 _OPEN, _ALIKE = 12, 3  # findings that are shown without a click: of all checks, and of one
 

@@ -73,7 +73,8 @@ def _say(counts: Mapping[str, Any]) -> None:
     )
     leaks = counts["leaks"]
     if leaks:
-        say(f"of {counts['splits']['test']:,} test images are not new to training{_listed(leaks)}")
+        test = counts["splits"]["test"]
+        say(f"{sum(leaks.values()):,} of {test:,} test images are not new to training{_listed(leaks)}")
     for note in counts["notes"]:
         say(f"note: {note}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evenlight.errors import UserError, did_you_mean
+from evenlight.labelling import UNKNOWN
 from evenlight.progress import say
 from evenlight.regions.background import Options, learn, remove
 from evenlight.standardize import from_rgb
@@ -17,7 +18,6 @@ from evenlight.storage import atomic_path, read_array, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_UNKNOWN = ("", "unknown")
 _BATCH_BYTES = 2**25  # of images whose files are mapped at one time
 
 
@@ -28,7 +28,8 @@ def subtract_background(framed: Path, manifest: Path, settings: Mapping[str, Any
 
     Args:
         framed: folder of RGB uint8 (N, H, W, 3) arrays, standardized but for their colour space.
-        manifest: manifest.parquet; training images are its usable rows of the split `train`.
+        manifest: manifest.parquet; a camera's background is learned from its usable rows of the split `train`, or
+            from all of them where these are fewer than `minimum`.
         settings: `region` (of params.yaml), `source` (name of the source column or None; it can be `by` like any
             group) and `color` (`standardize.color`, the colour space of the result).
         target: folder of the arrays to write.
@@ -57,13 +58,17 @@ def subtract_background(framed: Path, manifest: Path, settings: Mapping[str, Any
             _copy(given, written, color)
         for camera in sorted(set(cameras)):
             rows = decoded[cameras == camera]
-            training = rows[(rows["split"] == "train") & (rows["verdict"] != "quarantined")]
-            if camera in _UNKNOWN:
+            usable = rows[rows["verdict"] != "quarantined"]
+            training = usable[usable["split"] == "train"]
+            if len(training) < options.minimum:
+                # a camera that training has not seen: its own images tell its background, and no label is looked at
+                training = usable
+            if camera in ("", UNKNOWN):
                 say(f"{options.by} unknown: {len(rows):,} images left as they are")
             elif len(training) < options.minimum:
                 say(
                     f"{options.by} {camera!r}: {len(rows):,} images left as they are, because"
-                    f" {len(training):,} training images are fewer than region.minimum, {options.minimum}"
+                    f" {len(training):,} usable ones are fewer than region.minimum, {options.minimum}"
                 )
             else:
                 _fill_camera(rows, training, arrays, options, color)

@@ -18,7 +18,7 @@ from evenlight.audit.measures import WORDS, amount, numeric, spread
 from evenlight.audit.statistics import association, crosstab, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.runtime import seed_for
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 CHECK = "drift"
 _CHUNK = 2**22  # cells of dealt splits in memory at one time
@@ -29,10 +29,10 @@ _TEST = 1  # group of the test images
 class Options(Settings):
     """When a difference between training and test counts."""
 
-    effect: list[float] = Field(
+    effect: Levels = Field(
         [0.10, 0.25], min_length=2, max_length=2, description="warn and serious: |AUC - 0.5| of a property"
     )
-    share: list[float] = Field(
+    share: Levels = Field(
         [0.10, 0.30],
         min_length=2,
         max_length=2,

@@ -15,7 +15,7 @@ from evenlight.audit.duplicates import components, likeness
 from evenlight.audit.findings import Evidence, Finding, Gallery, Pairs, Result, Table, severity_at
 from evenlight.audit.wording import counted, listed, many
 from evenlight.evaluation.intervals import proportion
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,13 +31,13 @@ _STEPS = 16  # rows of the table by distance, besides that of distance 0
 class Options(Settings):
     """From which share of the images duplicates count."""
 
-    share: list[float] = Field(
+    share: Levels = Field(
         [0.0, 0.01, 0.05],
         min_length=3,
         max_length=3,
         description="share of images with a copy or near-duplicate: [info, warn, serious]",
     )
-    conflicts: list[float] = Field(
+    conflicts: Levels = Field(
         [0.0, 0.05],
         min_length=2,
         max_length=2,
@@ -64,7 +64,7 @@ def check(data: AuditData, options: Options) -> Result:
     pairs = _located(data)
     conflicting = _conflicting(data)
     findings = [*_copies(data, pairs), *_near(data, pairs, options)]
-    findings += [*_conflicts(data, conflicting, options), *_left_out(data, options)]
+    findings += [*_conflicts(data, conflicting, options), *_left_out(data, options), *_not_compared(data)]
     return Result(findings, _evidence(data, pairs, conflicting, options))
 
 
@@ -194,6 +194,16 @@ def _left_out(data: AuditData, options: Options) -> Iterator[Finding]:
     numbers = {"files": len(files), "n": n, "levels": options.conflicts}
     severity = severity_at(len(files) / n, options.conflicts)
     yield Finding(_NAME, severity, "same pixels, several labels", sentence, numbers, _LEFT_OUT)
+
+
+def _not_compared(data: AuditData) -> Iterator[Finding]:
+    count = int(data.summary.get("not_compared", 0))
+    if count:
+        sentence = (
+            f"{counted(count, len(data.rows))} of the images are too flat to be compared (few gray levels): of these"
+            " only exact copies are found."
+        )
+        yield Finding(_NAME, "info", "flat images", sentence, {"images": count})
 
 
 def _conflict_files(data: AuditData) -> "pd.DataFrame":

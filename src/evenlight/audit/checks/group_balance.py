@@ -11,11 +11,12 @@ from pydantic import Field, model_validator
 
 from evenlight.audit.data import UNKNOWN, AuditData
 from evenlight.audit.findings import Evidence, Finding, Result, severity_at
-from evenlight.audit.sizes import SPLITS, sizes_by_split, sizes_evidence
+from evenlight.audit.sizes import sizes_by_split, sizes_evidence
 from evenlight.audit.statistics import balance, goodness_of_fit, holm, total_variation
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
+from evenlight.splits import SPLITS
 
 _NAME = "group_balance"
 
@@ -28,7 +29,7 @@ class Options(Settings):
     target: dict[str, dict[str, Share]] = Field(
         {}, description="group column -> value -> share among the images that the model will meet"
     )
-    distance: list[float] = Field(
+    distance: Levels = Field(
         [0.05, 0.1, 0.2],
         min_length=3,
         max_length=3,

@@ -28,7 +28,7 @@ from evenlight.audit.statistics import fisher_midp, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 CHECK = "labels"
 _COMPONENTS = 256
@@ -42,7 +42,7 @@ class Options(Settings):
     features: list[str] = Field(
         ["brightness", "color", "hog"], min_length=1, description="feature families that the model sees"
     )
-    rate: list[float] = Field(
+    rate: Levels = Field(
         [0.01, 0.03, 0.10],
         min_length=3,
         max_length=3,
@@ -102,7 +102,7 @@ def check(data: AuditData, options: Options) -> Result:
 
 def _foldable(data: AuditData, options: Options, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Images of classes that a model can learn without the image in question, and the folds of those images."""
-    keys = data.rows["source" if data.source else "component"].to_numpy()
+    keys = data.kept_together
     codes = data.labels
     sizes = np.bincount(codes, minlength=len(data.classes))
     places = np.flatnonzero(sizes[codes] >= data.common.minimum_denominator)

@@ -15,7 +15,7 @@ from evenlight.audit.findings import Evidence, Finding, Pairs, Result, Table, se
 from evenlight.audit.wording import counted, listed, many
 from evenlight.evaluation.intervals import proportion
 from evenlight.perceptual import INVERSE
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _SEEN = ("train", "validation")
 class Options(Settings):
     """From which share of the test images a leak counts."""
 
-    leaked: list[float] = Field(
+    leaked: Levels = Field(
         [0.0, 0.01],
         min_length=2,
         max_length=2,

@@ -30,7 +30,7 @@ from evenlight.audit.outlying import source_findings
 from evenlight.audit.statistics import holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.runtime import seed_for
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 CHECK = "quality"
 _Z = 1.96
@@ -39,10 +39,10 @@ _Z = 1.96
 class Options(Settings):
     """When a difference counts, and when an image is odd by itself."""
 
-    effect: list[float] = Field(
+    effect: Levels = Field(
         [0.10, 0.25], min_length=2, max_length=2, description="warn and serious: |AUC - 0.5| against the rest"
     )
-    category: list[float] = Field(
+    category: Levels = Field(
         [0.10, 0.30],
         min_length=2,
         max_length=2,

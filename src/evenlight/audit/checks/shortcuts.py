@@ -32,7 +32,7 @@ from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.properties import NAMES
 from evenlight.runtime import seed_for
-from evenlight.settings import Settings
+from evenlight.settings import Levels, Settings
 
 CHECK = "shortcuts"
 _TABLE = "How well single properties tell a class from the rest"
@@ -43,7 +43,7 @@ _EXAMPLES = 8
 class Options(Settings):
     """When a property tells too much."""
 
-    auc: list[float] = Field(
+    auc: Levels = Field(
         [0.65, 0.75, 0.90],
         min_length=3,
         max_length=3,
@@ -236,7 +236,7 @@ def _mark_finding(
 def _together(data: AuditData, options: Options, values: dict[str, np.ndarray]) -> Finding:
     """A logistic regression on all properties against the most frequent class."""
     table = standardised(np.nan_to_num(np.column_stack(list(values.values()))))
-    keys = data.rows["source" if data.source else "component"].to_numpy()
+    keys = data.kept_together
     folds = make_folds(data.labels, keys, options.folds, seed_for(data.common.seed, CHECK))
     guesses = probabilities(table, data.labels, folds, 1.0).argmax(axis=1)
     right, n = int((guesses == data.labels).sum()), len(guesses)
