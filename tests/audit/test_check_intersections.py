@@ -195,5 +195,5 @@ def test_no_more_images_are_missing_than_a_value_has():
     """Five images without a region are all of winter: that no sixteen summer ones lack it too is no finding."""
     seasons = ["winter"] * 100 + ["summer"] * 300
     regions = ["unknown"] * 5 + [("north", "south")[place % 2] for place in range(395)]
-    data = world(["day", "night"] * 200, groups={"season": seasons, "region": regions})
+    data = world(["day", "day", "night", "night"] * 100, groups={"season": seasons, "region": regions})
     assert not [one for one in check(data, Options()).findings if one.severity == "warn"]
