@@ -374,7 +374,10 @@ def _summary(
         "components": int(used["component"].nunique()),
         "leaks": count_values(leak for leak in used["leak"] if leak),
         "source": source,
-        "groups": {name: count_values(used[column], used["split"]) for name, column in attributes.items()},
+        "groups": {
+            name: count_values(used[column].replace("", UNKNOWN), used["split"])
+            for name, column in attributes.items()
+        },
         "notes": notes + unknown,
     }
 

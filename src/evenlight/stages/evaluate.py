@@ -8,6 +8,7 @@ import numpy as np
 from evenlight.dataset import load_images, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation.metrics import evaluate_split, majority_accuracy, without_leaks
+from evenlight.labelling import UNKNOWN
 from evenlight.models.artifacts import load_description
 from evenlight.outline import is_network
 from evenlight.report import charts
@@ -55,7 +56,10 @@ def evaluate(
     for split in SPLITS:
         here = splits == split
         if here.any():
-            groups = {name: rows.loc[here, column].to_numpy(dtype=object) for name, column in columns.items()}
+            groups = {
+                name: rows.loc[here, column].replace("", UNKNOWN).to_numpy(dtype=object)
+                for name, column in columns.items()
+            }
             seed = seed_for(settings["seed"], description["name"], split)
             numbers[split] = evaluate_split(codes[here], scores[here], classes, groups, settings, seed)
     if "test" in numbers:
