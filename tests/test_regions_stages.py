@@ -87,7 +87,18 @@ def test_cameras_that_teach_too_little_are_left_alone(world: Path, capsys: pytes
     for row in kept.itertuples():
         np.testing.assert_array_equal(row.standardized, row.framed)
     said = capsys.readouterr().err
-    assert "camera 'few': 5 images left as they are, because 4 training images are fewer" in said
+    assert "camera 'few': 5 images left as they are, because 5 usable ones are fewer" in said
+
+
+def test_a_camera_that_training_has_not_seen_learns_from_its_own_images(world: Path) -> None:
+    """Sources stay in one split: otherwise training images would have no background and test images would."""
+    table = pd.read_parquet(world / "manifest.parquet")
+    table.loc[table["group_camera"] == "s", "split"] = "test"
+    write_table(world / "manifest.parquet", table)
+    rows = run(world)
+    rows = rows[(rows["group_camera"] == "s") & (rows["verdict"] == "ok")]
+    expected = foreground(list(rows["framed"]), list(rows["framed"]), Options(**REGION))
+    np.testing.assert_array_equal(np.stack(list(rows["standardized"])), expected)
     assert "camera unknown: 2 images left as they are" in said
     assert "'n'" not in said
 
