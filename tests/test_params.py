@@ -188,6 +188,11 @@ def test_checks_use_the_families_that_are_computed(check: Callable) -> None:
             "audit: {checks: {labels: {shwn: 3}}}",
             "audit.checks.labels.shwn: unknown key; did you mean 'shown'?",
         ),
+        (
+            "audit: {checks: {labels: {rate: []}}}",
+            "audit.checks.labels.rate: List should have at least 3 items",
+        ),
+        ("audit: {checks: {labels: {rate: [3, 2, 1]}}}", "audit.checks.labels.rate: levels must rise from 0"),
         ("audit: {near_duplicates: {radius: 99}}", "audit.near_duplicates.radius: Input should be less than"),
     ],
 )

@@ -7,6 +7,7 @@ in a worker process that may die (isolation.py).
 import hashlib
 import io
 import json
+import math
 import os
 import struct
 from collections.abc import Callable, Sequence
@@ -47,7 +48,6 @@ class _Scanned:
 
     facts: dict[str, Any]
     small: np.ndarray | None = None  # RGB uint8, the longer side under twice _ANALYSIS_SIDE
-    standardized: np.ndarray | None = None
     blobs: dict[str, bytes] = field(default_factory=dict)
 
     def packed(self) -> bytes:
@@ -79,8 +79,7 @@ def scan_shard(
     images = 0
     columns: dict[str, list[Any]] = {name: [] for name in [*_TEXTS, *_INTEGERS, *_BLOBS]}
     measured = np.full((len(files), len(PROPERTY_COLUMNS)), np.nan, dtype=np.float32)
-    row_bytes = options.size[0] * options.size[1] * 3
-    batch = max(1, min(64, _BATCH_BYTES // row_bytes))
+    batch = max(1, min(64, _BATCH_BYTES // math.prod(options.shape)))
     results = isolated(_scanner(folder, files, region, options), len(files), batch)
     for place, result in enumerate(progress(results, len(files), "scanned", "files")):
         facts, blobs = _unpacked(result)

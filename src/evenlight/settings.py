@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
@@ -18,5 +18,6 @@ def _rising(levels: list[float]) -> list[float]:
     return levels
 
 
-# where a finding becomes more severe: [info, warn, serious] or [warn, serious]
-Levels = Annotated[list[float], AfterValidator(_rising)]
+# where a finding becomes more severe: [info, warn, serious], or two of these
+ThreeLevels = Annotated[list[float], Field(min_length=3, max_length=3), AfterValidator(_rising)]
+TwoLevels = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]

@@ -56,6 +56,11 @@ def listed(items: Sequence[str], most: int = 5) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
+def limited(n: int, shown: int) -> str:
+    """That evidence shows some of n items only; nothing where it shows all."""
+    return f"{shown:,} of {n:,} are shown." if n > shown else ""
+
+
 def _end(share: float) -> str:
     value = 100 * share
     return f"{value:.0f}" if value in (0, 100) or 10 <= value <= 90 else f"{value:.1f}"

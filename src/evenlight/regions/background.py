@@ -1,4 +1,4 @@
-"""What moves in front of a fixed camera: the background that its training images share is filled.
+"""What moves in front of a fixed camera: the background that its images share is filled.
 
 The background is learned after the splits are known, from standardized images, by `subtract_background`; until then
 a picture is kept whole. The mixture of Gaussians per pixel (MOG2, Zivkovic 2004) computes in floats: equal bytes are
@@ -26,7 +26,12 @@ class Options(MaskSettings):
     var_threshold: float = Field(
         16.0, gt=0, le=10_000, description="squared distance, in variances, from which a pixel is foreground"
     )
-    minimum: int = Field(10, ge=2, description="cameras with fewer training images are left as they are")
+    minimum: int = Field(
+        10,
+        ge=2,
+        description="images that teach a background: those of training, where these are fewer all; cameras with fewer"
+        " still are left as they are",
+    )
 
 
 def foreground(training: Sequence[np.ndarray], images: Sequence[np.ndarray], options: Options) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from evenlight.audit.data import AuditData, Common, Features
 from evenlight.audit.findings import by_severity
 from evenlight.audit.run import run
-from evenlight.dataset import load_features, load_images, usable_rows
+from evenlight.dataset import load_features, load_images
 from evenlight.manifest import attribute_columns
 from evenlight.standardize import to_rgb
 from evenlight.storage import read_json, read_table, write_json
@@ -29,14 +29,13 @@ def audit(
         folder: results/<dataset>/audit.
     """
     manifest = read_table(manifest_folder / "manifest.parquet")
-    rows = usable_rows(manifest_folder / "manifest.parquet")
     summary = read_json(manifest_folder / "summary.json")
 
     def read_images() -> np.ndarray:
-        return to_rgb(load_images(rows, images), settings["color"])
+        return to_rgb(load_images(data.rows, images), settings["color"])
 
     def read_features(families: Sequence[str]) -> Features:
-        return load_features(rows, features, families)
+        return load_features(data.rows, features, families)
 
     data = AuditData(
         dataset=dataset,

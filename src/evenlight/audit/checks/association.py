@@ -16,7 +16,7 @@ from evenlight.audit.findings import Bars, Evidence, Finding, Heatmap, Result, T
 from evenlight.audit.statistics import Association, association, crosstab, design_effect, effect_words
 from evenlight.audit.wording import chance, counted, listed, many, number, percent
 from evenlight.evaluation.intervals import newcombe, wilson
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels
 
 _NAME = "association"
 _SURE_GAP = 0.05  # between base rates: demographic parity and equal odds then exclude each other
@@ -25,10 +25,8 @@ _SURE_GAP = 0.05  # between base rates: demographic parity and equal odds then e
 class Options(Settings):
     """When class and group are linked."""
 
-    v: Levels = Field(
+    v: ThreeLevels = Field(
         [0.05, 0.1, 0.3],
-        min_length=3,
-        max_length=3,
         description="bias-corrected Cramer's V: [info, warn, serious]",
     )
     ratio: float = Field(

@@ -11,7 +11,7 @@ from evenlight.audit.findings import Finding, Result, severity_at
 from evenlight.audit.sizes import sizes_by_split, sizes_evidence
 from evenlight.audit.statistics import balance
 from evenlight.audit.wording import listed, many, number, percent
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels
 
 _NAME = "class_balance"
 _TITLE = "Images per class"
@@ -20,10 +20,8 @@ _TITLE = "Images per class"
 class Options(Settings):
     """When classes are out of balance."""
 
-    ratio: Levels = Field(
+    ratio: ThreeLevels = Field(
         [3, 10, 100],
-        min_length=3,
-        max_length=3,
         description="largest class / smallest: [info, warn, serious]",
     )
     least: int = Field(5, ge=1, description="images; a class with fewer is serious")

@@ -18,7 +18,7 @@ from evenlight.audit.measures import WORDS, amount, numeric, spread
 from evenlight.audit.statistics import association, crosstab, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.runtime import seed_for
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, TwoLevels
 
 CHECK = "drift"
 _CHUNK = 2**22  # cells of dealt splits in memory at one time
@@ -29,13 +29,9 @@ _TEST = 1  # group of the test images
 class Options(Settings):
     """When a difference between training and test counts."""
 
-    effect: Levels = Field(
-        [0.10, 0.25], min_length=2, max_length=2, description="warn and serious: |AUC - 0.5| of a property"
-    )
-    share: Levels = Field(
+    effect: TwoLevels = Field([0.10, 0.25], description="warn and serious: |AUC - 0.5| of a property")
+    share: TwoLevels = Field(
         [0.10, 0.30],
-        min_length=2,
-        max_length=2,
         description="warn and serious: V of classes or groups and split",
     )
     minimum: int = Field(300, ge=30, description="images on each side, for properties to be judged")

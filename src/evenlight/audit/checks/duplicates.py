@@ -13,9 +13,9 @@ from pydantic import Field
 from evenlight.audit.data import AuditData
 from evenlight.audit.duplicates import components, likeness
 from evenlight.audit.findings import Evidence, Finding, Gallery, Pairs, Result, Table, severity_at
-from evenlight.audit.wording import counted, listed, many
+from evenlight.audit.wording import counted, limited, listed, many
 from evenlight.evaluation.intervals import proportion
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels, TwoLevels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,16 +31,12 @@ _STEPS = 16  # rows of the table by distance, besides that of distance 0
 class Options(Settings):
     """From which share of the images duplicates count."""
 
-    share: Levels = Field(
+    share: ThreeLevels = Field(
         [0.0, 0.01, 0.05],
-        min_length=3,
-        max_length=3,
         description="share of images with a copy or near-duplicate: [info, warn, serious]",
     )
-    conflicts: Levels = Field(
+    conflicts: TwoLevels = Field(
         [0.0, 0.05],
-        min_length=2,
-        max_length=2,
         description="share of images whose near-duplicates carry another label: [warn, serious]",
     )
     shown: int = Field(24, ge=0, description="most pairs, and most images, to show")
@@ -239,7 +235,7 @@ def _evidence(
 
 def _gallery(title: str, paths: "pd.Series", captions: list[str], shown: int) -> Gallery:
     items = list(zip(paths, captions, strict=True))
-    return Gallery(title, items[:shown], _limited(len(items), shown))
+    return Gallery(title, items[:shown], limited(len(items), shown))
 
 
 def _side_by_side(data: AuditData, pairs: _Duplicates, shown: int) -> Pairs:
@@ -257,11 +253,7 @@ def _side_by_side(data: AuditData, pairs: _Duplicates, shown: int) -> Pairs:
         caption += f"; {splits[a]}" if same_split[i] else f"; {splits[a]} | {splits[b]}"
         items.append((paths[a], paths[b], caption))
     note = "First those under two labels, then those in two splits, then the nearest."
-    return Pairs(_SIDE_BY_SIDE, items, " ".join([note, _limited(len(order), shown)]).strip())
-
-
-def _limited(n: int, shown: int) -> str:
-    return f"{shown:,} of {n:,} are shown." if n > shown else ""
+    return Pairs(_SIDE_BY_SIDE, items, " ".join([note, limited(len(order), shown)]).strip())
 
 
 def _by_distance(n: int, pairs: _Duplicates) -> Table:

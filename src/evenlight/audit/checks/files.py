@@ -13,7 +13,7 @@ from evenlight.audit.findings import Evidence, Finding, Result, Table, severity_
 from evenlight.audit.statistics import association, crosstab
 from evenlight.audit.wording import chance, counted, listed, many
 from evenlight.reasons import REASONS, WARNINGS
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels, TwoLevels
 
 _NAME = "files"
 _REFUSED, _WARNED, _KINDS = "Files that could not be used", "Warnings", "Kinds of files"
@@ -22,22 +22,16 @@ _REFUSED, _WARNED, _KINDS = "Files that could not be used", "Warnings", "Kinds o
 class Options(Settings):
     """From which share of the files a flaw counts."""
 
-    quarantined: Levels = Field(
+    quarantined: ThreeLevels = Field(
         [0.0, 0.01, 0.05],
-        min_length=3,
-        max_length=3,
         description="share of files that could not be used: [info, warn, serious]",
     )
-    constant: Levels = Field(
+    constant: TwoLevels = Field(
         [0.0, 0.01],
-        min_length=2,
-        max_length=2,
         description="share of images of one single colour: [info, warn]",
     )
-    unknown: Levels = Field(
+    unknown: TwoLevels = Field(
         [0.0, 0.05],
-        min_length=2,
-        max_length=2,
         description="share of images without a value in a group column: [info, warn]",
     )
     lost: float = Field(

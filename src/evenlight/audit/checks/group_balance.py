@@ -15,7 +15,7 @@ from evenlight.audit.sizes import sizes_by_split, sizes_evidence
 from evenlight.audit.statistics import balance, goodness_of_fit, holm, total_variation
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels
 from evenlight.splits import SPLITS
 
 _NAME = "group_balance"
@@ -29,10 +29,8 @@ class Options(Settings):
     target: dict[str, dict[str, Share]] = Field(
         {}, description="group column -> value -> share among the images that the model will meet"
     )
-    distance: Levels = Field(
+    distance: ThreeLevels = Field(
         [0.05, 0.1, 0.2],
-        min_length=3,
-        max_length=3,
         description="share of images in the wrong group, against the target: [info, warn, serious]",
     )
     rare: float = Field(

@@ -28,7 +28,7 @@ from evenlight.audit.statistics import fisher_midp, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels
 
 CHECK = "labels"
 _COMPONENTS = 256
@@ -42,10 +42,8 @@ class Options(Settings):
     features: list[str] = Field(
         ["brightness", "color", "hog"], min_length=1, description="feature families that the model sees"
     )
-    rate: Levels = Field(
+    rate: ThreeLevels = Field(
         [0.01, 0.03, 0.10],
-        min_length=3,
-        max_length=3,
         description="info, warn and serious: least share of wrong labels that the suspects speak for",
     )
     ratio: float = Field(

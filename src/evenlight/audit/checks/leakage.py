@@ -12,10 +12,10 @@ from pydantic import Field
 from evenlight.audit.data import UNKNOWN, AuditData
 from evenlight.audit.duplicates import likeness
 from evenlight.audit.findings import Evidence, Finding, Pairs, Result, Table, severity_at
-from evenlight.audit.wording import counted, listed, many
+from evenlight.audit.wording import counted, limited, listed, many
 from evenlight.evaluation.intervals import proportion
 from evenlight.perceptual import INVERSE
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, TwoLevels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +29,8 @@ _SEEN = ("train", "validation")
 class Options(Settings):
     """From which share of the test images a leak counts."""
 
-    leaked: Levels = Field(
+    leaked: TwoLevels = Field(
         [0.0, 0.01],
-        min_length=2,
-        max_length=2,
         description="share of test images with a duplicate or their source in training: [warn, serious]",
     )
     shown: int = Field(24, ge=0, description="most pairs, and most sources, to show")
@@ -184,7 +182,7 @@ def _evidence(data: AuditData, sources: "pd.DataFrame", options: Options) -> lis
         counts = sources.to_numpy(dtype=np.int64).tolist()
         rows = [[str(name), *count] for name, count in zip(sources.index, counts, strict=True)]
         columns = [str(data.source), "training", "validation", "test"]
-        evidence.append(Table(_SOURCES, columns, rows[: options.shown], _limited(len(rows), options.shown)))
+        evidence.append(Table(_SOURCES, columns, rows[: options.shown], limited(len(rows), options.shown)))
     return evidence
 
 
@@ -201,8 +199,4 @@ def _side_by_side(data: AuditData, pairs: "pd.DataFrame", shown: int) -> Pairs:
             f"{likeness(row.kind, row.distance, row.variant)}; {named}; test | {about.at[row.other, 'split']}"
         )
         items.append((row.path, row.other, caption))
-    return Pairs(_SIDE_BY_SIDE, items, _limited(len(pairs), shown))
-
-
-def _limited(n: int, shown: int) -> str:
-    return f"{shown:,} of {n:,} are shown." if n > shown else ""
+    return Pairs(_SIDE_BY_SIDE, items, limited(len(pairs), shown))

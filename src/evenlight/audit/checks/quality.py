@@ -30,7 +30,7 @@ from evenlight.audit.outlying import source_findings
 from evenlight.audit.statistics import holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.runtime import seed_for
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, TwoLevels
 
 CHECK = "quality"
 _Z = 1.96
@@ -39,13 +39,9 @@ _Z = 1.96
 class Options(Settings):
     """When a difference counts, and when an image is odd by itself."""
 
-    effect: Levels = Field(
-        [0.10, 0.25], min_length=2, max_length=2, description="warn and serious: |AUC - 0.5| against the rest"
-    )
-    category: Levels = Field(
+    effect: TwoLevels = Field([0.10, 0.25], description="warn and serious: |AUC - 0.5| against the rest")
+    category: TwoLevels = Field(
         [0.10, 0.30],
-        min_length=2,
-        max_length=2,
         description="warn and serious: V of format, channels, turning",
     )
     minimum_sources: int = Field(8, ge=4, description="sources on each side, for a difference to be judged")

@@ -32,7 +32,7 @@ from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.properties import NAMES
 from evenlight.runtime import seed_for
-from evenlight.settings import Levels, Settings
+from evenlight.settings import Settings, ThreeLevels
 
 CHECK = "shortcuts"
 _TABLE = "How well single properties tell a class from the rest"
@@ -43,10 +43,8 @@ _EXAMPLES = 8
 class Options(Settings):
     """When a property tells too much."""
 
-    auc: Levels = Field(
+    auc: ThreeLevels = Field(
         [0.65, 0.75, 0.90],
-        min_length=3,
-        max_length=3,
         description="info, warn and serious: AUC of one property",
     )
     mark: float = Field(0.80, gt=0.5, le=1, description="warn: AUC of a border cell against its mirror image")
