@@ -33,7 +33,7 @@ lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --universal --upgrade --no-header --no-annotate -o requirements.lock
 
 clean: ## delete everything that the workflow made (not raw data, reports and MLflow's store)
-	rm -rf data/manifest data/standardized data/features models results logs .snakemake
+	rm -rf data/manifest data/framed data/standardized data/features models results logs .snakemake
 
 # uv from the lock file installs the rest, faster than pip; compiled at once, because containers often forbid Python
 # to keep what it compiles, and every job would compile again (docs/decisions.md)
