@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from evenlight.errors import UserError
-from evenlight.explain.embeddings import project, sample_rows
+from evenlight.explain.embeddings import project
+from evenlight.sampling import sample
 
 
 def clusters(count: int, columns: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -104,10 +105,10 @@ def test_too_few_images_is_a_sentence(count):
 
 
 def test_a_sample_is_sorted_seeded_and_without_copies():
-    assert sample_rows(5, 5, 0).tolist() == [0, 1, 2, 3, 4]
-    first = sample_rows(1000, 50, 3)
-    assert np.array_equal(first, sample_rows(1000, 50, 3))
-    assert not np.array_equal(first, sample_rows(1000, 50, 4))
+    assert sample(5, 5, 0).tolist() == [0, 1, 2, 3, 4]
+    first = sample(1000, 50, 3)
+    assert np.array_equal(first, sample(1000, 50, 3))
+    assert not np.array_equal(first, sample(1000, 50, 4))
     assert len(set(first)) == 50
     assert (np.diff(first) > 0).all()
     assert first.max() < 1000

@@ -118,3 +118,14 @@ def test_the_list_names_families_options_and_columns():
     for words in ("brightness_v_mean", "option cell = 8", "1764 columns at 64 x 64", "color_h_00"):
         assert words in text
     assert "Raises" not in text
+
+
+def test_two_entries_of_one_family_have_columns_of_their_own():
+    images = noise(2, 32, 32, 3)
+    fine = tables.feature_table("hog_fine", images, ["a", "b"], {"kind": "hog", "cell": 4})
+    coarse = tables.feature_table("hog", images, ["a", "b"], {"cell": 8})
+    assert fine.columns[1] == "hog_fine_0000"
+    assert fine.shape[1] > coarse.shape[1]
+    again = tables.feature_table("again", images, ["a", "b"], {"kind": "hog"})
+    assert np.array_equal(again.iloc[:, 1:], coarse.iloc[:, 1:])
+    assert tables.column_names("again", {"kind": "hog"}, (32, 32, 3))[0] == "again_0000"

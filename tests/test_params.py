@@ -128,7 +128,11 @@ def test_all_mistakes_at_once_in_line_order(check: Callable) -> None:
     ("old", "new", "expected"),
     [
         ("epochs: 3", "epoch: 3", "line 25: models.net.epoch: unknown key; did you mean 'epochs'?"),
-        ("  hog:\n    cell: 8", "  hogg:\n    cell: 8", "line 11: features.hogg: unknown key; did you mean 'hog'?"),
+        (
+            "  hog:\n    cell: 8",
+            "  hogg:\n    cell: 8",
+            "line 11: features.hogg: there is no feature family 'hogg'; did you mean 'hog'?",
+        ),
         ("C: 2.0", "gamma: wide", "line 22: models.svm.gamma: Input should be 'scale' (got 'wide')"),
         ("C: 2.0", "C: .nan", "line 22: models.svm.C: Input should be a finite number (got nan)"),
         ("  net:", "  my net:", "line 23: models.my net: 'my net' must be letters, digits, _ and - only"),

@@ -115,11 +115,12 @@ def audit(
 
 @app.command(rich_help_panel=_WORKFLOW)
 def features(
-    family: Annotated[str, typer.Argument(help="such as hog")] = "",
+    name: Annotated[str, typer.Argument(help="such as hog")] = "",
     images: Path | None = None,
     shard: Path | None = None,
     color: str = "rgb",
     options: Json = "{}",
+    learned: Path | None = None,
     table: Path | None = None,
     list_all: Annotated[
         bool, typer.Option("--list", help="print all families with options and columns")
@@ -137,7 +138,24 @@ def features(
         )
     from evenlight.stages import features as stage
 
-    stage.extract(family, images, shard, color, options, table)
+    stage.extract(name, images, shard, color, options, table, learned)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def learn_feature(
+    name: str,
+    *,
+    manifest: PathOption,
+    images: PathOption,
+    color: str = "rgb",
+    options: Json = "{}",
+    seed: int = 0,
+    target: PathOption,
+) -> None:
+    """Learn what a feature family needs, such as a vocabulary, from training images."""
+    from evenlight.stages import features as stage
+
+    stage.learn(name, manifest, images, color, options, seed, target)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

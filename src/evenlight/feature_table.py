@@ -1,7 +1,12 @@
 """Feature families found by name, and their tables.
 
-A family is a module of `evenlight.features` with `Options` (pydantic), `column_names(options, image_shape)` and
-`extract(images, options)`. To add one: write the module, name it in params.yaml.
+A family is a module of `evenlight.features` with `Options` (pydantic), `COLUMNS` (what its columns mean),
+`column_names(options, image_shape)` and `extract(images, options)`. One that must learn something first, such as a
+vocabulary, also has `learn(images, options, seed)`, and its `extract` takes what was learned. To add one: write the
+module, name it in params.yaml.
+
+An entry of `features:` in params.yaml has a name and options; its `kind` is the family, by default the name itself. Its
+columns begin with its name, so two entries of one family can be used side by side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,10 +41,43 @@ def family(name: str) -> ModuleType:
     return load_module(evenlight.features, name, "feature family")
 
 
+def learns(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether an entry of `features:` must learn from training images before it can be computed."""
+    return hasattr(family(options.get("kind", name)), "learn")
+
+
+def column_names(name: str, options: Mapping[str, Any], image_shape: tuple[int, int, int]) -> list[str]:
+    """Columns of an entry of `features:` for images of this shape (height, width, channels).
+
+    Raises:
+        UserError: the images are too small for the family.
+    """
+    module, settings = _entry(name, options)
+    start = len(_family_name(module))
+    return [name + column[start:] for column in module.column_names(settings, image_shape)]
+
+
+def learn(name: str, images: np.ndarray, options: Mapping[str, Any], seed: int) -> np.ndarray:
+    """What an entry of `features:` learns from RGB uint8 training images (N, H, W, 3)."""
+    module, settings = _entry(name, options)
+    return np.asarray(module.learn(np.ascontiguousarray(images), settings, seed))
+
+
 def feature_table(
-    name: str, images: np.ndarray, paths: Sequence[str], options: Mapping[str, Any]
+    name: str,
+    images: np.ndarray,
+    paths: Sequence[str],
+    options: Mapping[str, Any],
+    learned: np.ndarray | None = None,
 ) -> "pd.DataFrame":
-    """Columns of one family for RGB uint8 images (N, H, W, 3); `path` first, then float32 columns.
+    """Columns of one entry for RGB uint8 images (N, H, W, 3); `path` first, then float32 columns.
+
+    Args:
+        name: of the entry of `features:`.
+        images: as above.
+        paths: one per image.
+        options: of the entry, with or without its `kind`.
+        learned: what `learn` gave, for entries that learn.
 
     Raises:
         UserError: the images do not suit the family, or are not as many as the paths.
@@ -52,18 +90,28 @@ def feature_table(
             " run `snakemake --cores 8` to standardize them again"
         )
 
-    module = family(name)
-    settings = module.Options(**options)
-    columns = module.column_names(settings, images.shape[1:])
+    module, settings = _entry(name, options)
+    columns = column_names(name, options, images.shape[1:])
+    known = () if learned is None else (learned,)
     values = np.empty((len(images), len(columns)), dtype=np.float32)
     batch = max(1, _BATCH_PIXELS // (images.shape[1] * images.shape[2]))
     for start in range(0, len(images), batch):
         values[start : start + batch] = module.extract(
-            np.ascontiguousarray(images[start : start + batch]), settings
+            np.ascontiguousarray(images[start : start + batch]), settings, *known
         )
     table = pd.DataFrame(values, columns=columns)
     table.insert(0, "path", pd.Series(list(paths), dtype="str"))
     return table
+
+
+def _entry(name: str, options: Mapping[str, Any]) -> tuple[ModuleType, Any]:
+    """The family and the settings of an entry of `features:`."""
+    module = family(options.get("kind", name))
+    return module, module.Options(**{key: value for key, value in options.items() if key != "kind"})
+
+
+def _family_name(module: ModuleType) -> str:
+    return module.__name__.rsplit(".", 1)[-1]
 
 
 def join_families(tables: Mapping[str, Sequence[Path]], paths: Sequence[str]) -> tuple[np.ndarray, list[str]]:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evenlight.errors import UserError, did_you_mean
-from evenlight.feature_table import family, family_names
-from evenlight.models.classical import KINDS, families_of
+from evenlight.feature_table import column_names
 
 Problem = tuple[int, str]
 Place = Callable[[tuple[Any, ...], str], Problem]
@@ -25,18 +24,17 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
     features, models = params.get("features"), params.get("models")
     if not isinstance(features, Mapping) or not isinstance(models, Mapping):
         return []
-    computed = [name for name in features if name in family_names()]
+    computed = [str(name) for name in features]
     columns, problems = _columns(params, place) if is_valid else ([], [])
     for name, options in models.items():
         if name in _RESERVED:
             problems.append(place(("models", name), f"the name {name!r} is taken; call the model otherwise"))
-        kind = options.get("kind") if isinstance(options, Mapping) else None
-        if kind == "threshold":
-            problems += _check_column(("models", name, "feature"), options, computed, columns, place)
-        elif isinstance(kind, str) and kind in KINDS:
-            problems += _check_families(
-                ("models", name, "features"), options.get("features"), computed, place
-            )
+        if not isinstance(options, Mapping):
+            continue
+        path: tuple[Any, ...] = ("models", name)
+        problems += _check_families((*path, "features"), options.get("features"), computed, place)
+        for key, column in _named_columns(options):
+            problems += _check_column((*path, *key), column, computed, columns, place)
     for name, options in _checks(params).items():
         if isinstance(options, Mapping) and "features" in options:
             path = ("audit", "checks", name, "features")
@@ -68,9 +66,8 @@ def _columns(params: Mapping[str, Any], place: Place) -> tuple[list[str], list[P
     columns, problems = [], []
     height, width = params["standardize"]["size"]
     for name, options in params["features"].items():
-        module = family(name)
         try:
-            columns += module.column_names(module.Options(**options), (height, width, 3))
+            columns += column_names(name, options, (height, width, 3))
         except UserError as problem:
             problems.append(place(("features", name), str(problem)))
     return columns, problems
@@ -84,13 +81,23 @@ def _check_families(path: tuple[Any, ...], wanted: Any, computed: list[str], pla
     ]
 
 
+def _named_columns(options: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], Any]]:
+    """Key paths and names of the feature columns that a model asks for by name."""
+    if options.get("kind") == "threshold":
+        return [(("feature",), options.get("feature", "brightness_v_mean"))]
+    columns = options.get("columns")
+    return [
+        (("columns", place), column)
+        for place, column in enumerate(columns if isinstance(columns, list) else [])
+    ]
+
+
 def _check_column(
-    path: tuple[Any, ...], options: Mapping[str, Any], computed: list[str], columns: list[str], place: Place
+    path: tuple[Any, ...], column: Any, computed: list[str], columns: list[str], place: Place
 ) -> list[Problem]:
-    column = options.get("feature", "brightness_v_mean")
     if not isinstance(column, str) or column in columns:
         return []
-    if not families_of({"kind": "threshold", "feature": column}, computed):
+    if not any(column.startswith(f"{name}_") for name in computed):
         words = f"no family under `features` makes the column {column!r}; families: {', '.join(computed)}"
         return [place(path, words)]
     if columns:

@@ -3,7 +3,8 @@
 import numpy as np
 from audit_world import world
 
-from evenlight.audit.probes import families_together, make_folds, probabilities, sample, standardised
+from evenlight.audit.probes import families_together, make_folds, probabilities, standardised
+from evenlight.sampling import sample
 
 
 def test_folds_are_stratified_and_tear_no_key_apart():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evenlight import outline, runtime
 from evenlight.download import KNOWN
+from evenlight.feature_table import learns
 from evenlight.labelling import source_column
 from evenlight.listing import list_folder
 from evenlight.models.classical import families_of
@@ -39,6 +40,7 @@ except UserError as problem:
 SHARDS = sorted(LISTING.shards)
 # sorted, so that reordering params.yaml reruns nothing
 FEATURES = sorted(config["features"])
+LEARNING = [name for name in FEATURES if learns(name, config["features"][name])]
 MODELS = sorted(config["models"])
 NETWORKS = outline.networks(config["models"])
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
@@ -56,8 +58,16 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
+def feature_sources(name):
+    """The modules behind an entry of `features:`."""
+    return sources(
+        "evenlight.stages.features",
+        f"evenlight.features.{config['features'][name]['kind']}",
+    )
+
+
 def feature_shards(families):
-    """Tables of these families, all shards."""
+    """Tables of these entries of `features:`, all shards."""
     return [
         f"data/features/{DATASET}/{family}/{shard}.parquet"
         for family in families
@@ -75,6 +85,12 @@ def model_inputs(model):
     if model in NETWORKS:
         return image_shards()
     return feature_shards(families_of(config["models"][model], FEATURES))
+
+
+def model_seed(model):
+    """Of its training: its own, or that of params.yaml."""
+    seed = config["models"][model].get("seed")
+    return config["seed"] if seed is None else seed
 
 
 def model_file(model):

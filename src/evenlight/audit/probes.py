@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evenlight.audit.data import AuditData
+from evenlight.sampling import sample as sample
 from evenlight.splits import make_split
 
 _ITERATIONS = 1000
@@ -111,10 +112,3 @@ def families_together(data: AuditData, families: Sequence[str], places: np.ndarr
     axes = np.linalg.eigh(covariance)[1][:, : -most - 1 : -1]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     return np.concatenate([table[start : start + _ROWS].astype(np.float64) @ axes for start in starts])
-
-
-def sample(n: int, most: int, seed: int) -> np.ndarray:
-    """A seeded sample of at most `most` of n places, rising: int64."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).permutation(n)[:most])

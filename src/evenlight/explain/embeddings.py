@@ -89,11 +89,3 @@ def _fixed_signs(scores: np.ndarray) -> np.ndarray:
     """The sign of a principal axis is arbitrary; the largest score is made positive."""
     largest = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
     return scores * np.where(largest < 0, -1.0, 1.0)
-
-
-def sample_rows(count: int, maximum: int, seed: int) -> np.ndarray:
-    """A seeded sample of row numbers in ascending order: all rows when there are no more than `maximum`."""
-    if count <= maximum:
-        return np.arange(count)
-    draws = np.random.Generator(np.random.PCG64(seed))
-    return np.sort(draws.choice(count, size=maximum, replace=False))

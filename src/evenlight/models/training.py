@@ -29,6 +29,7 @@ class CnnOptions(Settings):
     """A convolutional network on the standardized images."""
 
     kind: Literal["cnn"]
+    seed: int | None = Field(None, ge=0, description="of its training; null: that of params.yaml")
     network: Literal["small"] = Field("small", description="architecture, see models/cnn.py")
     epochs: int = Field(20, ge=1, le=1000, description="passes over the training images")
     batch_size: int = Field(

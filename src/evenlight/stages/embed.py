@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from evenlight.dataset import load_features, load_images, usable_rows
-from evenlight.explain.embeddings import Projection, project, sample_rows
+from evenlight.explain.embeddings import Projection, project
 from evenlight.report import charts
+from evenlight.sampling import sample
 from evenlight.storage import read_json, write_bytes, write_json, write_table
 
 
@@ -49,7 +50,7 @@ def embed_network(
 
 def _sample(manifest: Path, settings: dict[str, Any]) -> pd.DataFrame:
     rows = usable_rows(manifest)
-    return rows.iloc[sample_rows(len(rows), settings["maximum"], settings["seed"])].reset_index(drop=True)
+    return rows.iloc[sample(len(rows), settings["maximum"], settings["seed"])].reset_index(drop=True)
 
 
 def _write(

@@ -16,10 +16,10 @@ from pydantic import Field
 
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Finding, Result
-from evenlight.audit.probes import sample
 from evenlight.audit.wording import counted, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
+from evenlight.sampling import sample
 from evenlight.settings import Settings
 
 CHECK = "baselines"

@@ -23,11 +23,12 @@ from pydantic import Field
 
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Evidence, Finding, Gallery, Result, severity_at
-from evenlight.audit.probes import families_together, make_folds, probabilities, sample
+from evenlight.audit.probes import families_together, make_folds, probabilities
 from evenlight.audit.statistics import fisher_midp, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
+from evenlight.sampling import sample
 from evenlight.settings import Settings, ThreeLevels
 
 CHECK = "labels"
@@ -40,7 +41,9 @@ class Options(Settings):
     """The model that is asked, and when suspicions count."""
 
     features: list[str] = Field(
-        ["brightness", "color", "hog"], min_length=1, description="feature families that the model sees"
+        ["brightness", "rgb_stats", "hsv_hist", "hog"],
+        min_length=1,
+        description="feature families that the model sees",
     )
     rate: ThreeLevels = Field(
         [0.01, 0.03, 0.10],

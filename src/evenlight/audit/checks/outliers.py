@@ -10,9 +10,10 @@ from pydantic import Field
 
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Finding, Gallery, Result
-from evenlight.audit.probes import families_together, sample
+from evenlight.audit.probes import families_together
 from evenlight.audit.wording import many, percent
 from evenlight.runtime import seed_for
+from evenlight.sampling import sample
 from evenlight.settings import Settings
 
 CHECK = "outliers"
@@ -24,7 +25,9 @@ class Options(Settings):
     """Which images are shown."""
 
     features: list[str] = Field(
-        ["brightness", "color", "hog"], min_length=1, description="feature families that distances are in"
+        ["brightness", "rgb_stats", "hsv_hist", "hog"],
+        min_length=1,
+        description="feature families that distances are in",
     )
     neighbours: int = Field(10, ge=1, le=100, description="nearest images whose mean distance counts")
     share: float = Field(0.01, gt=0, le=0.2, description="share of the images that is shown")

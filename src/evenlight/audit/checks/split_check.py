@@ -10,10 +10,11 @@ from pydantic import Field
 
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Finding, Result
-from evenlight.audit.probes import probabilities, sample, standardised
+from evenlight.audit.probes import probabilities, standardised
 from evenlight.audit.wording import counted, many
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
+from evenlight.sampling import sample
 from evenlight.settings import Settings
 
 CHECK = "split_check"
