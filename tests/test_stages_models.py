@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from evenlight.errors import UserError
-from evenlight.explain.embeddings import sample_rows
+from evenlight.sampling import sample
 from evenlight.splits import SPLITS
 from evenlight.stages import embed, evaluate, features, list_features, plot_history, predict, train
 from evenlight.storage import read_json, read_table, write_array, write_table
@@ -306,7 +306,7 @@ class TestEmbed:
             table = read_table(tmp_path / f"{space}.parquet")
             assert table.columns.tolist() == ["path", "split", "label", "pca_x", "pca_y", "tsne_x", "tsne_y"]
             usable = world.table.loc[world.table["verdict"] == "ok", "path"].to_numpy(dtype=object)
-            assert table["path"].tolist() == usable[sample_rows(len(usable), 20, 0)].tolist()
+            assert table["path"].tolist() == usable[sample(len(usable), 20, 0)].tolist()
             known = world.table.set_index("path").loc[table["path"]]
             assert known["label"].tolist() == table["label"].tolist()
             assert np.isfinite(table[["pca_x", "pca_y", "tsne_x", "tsne_y"]].to_numpy()).all()
