@@ -1,0 +1,107 @@
+"""Gradients by the Sobel operator: how strong edges are, and which way brightness changes.
+
+Gradients of 8-bit images are whole numbers from -1020 to 1020. They are computed as such, so negative ones are kept
+and the numbers equal `cv2.Sobel(..., CV_32F)` exactly; computed in uint8, a third of them would be lost.
+"""
+
+import cv2
+import numpy as np
+
+from evenlight.columns import Column
+from evenlight.pixels import gray
+from evenlight.settings import Settings
+
+_PERCENTILES = (50, 90, 99)
+_BINS = 8
+_BLOCK_PIXELS = 2**16  # floats of as many pixels stay in the processor's cache
+# between sectors around 0, 22.5, 45, 67.5 and 90 degrees
+_SLOPES = np.tan(np.deg2rad([11.25, 33.75, 56.25, 78.75])).astype(np.float32)
+_MOST = 1020.0  # 4 * 255, along one axis
+_MOST_MAGNITUDE = 1443.0  # along both
+
+COLUMNS = (
+    Column("sobel_abs_?", "gray levels", 0, _MOST, "mean absolute gradient along x or y, times 8 per pixel"),
+    Column("sobel_mag_mean", "gray levels", 0, _MOST_MAGNITUDE, "mean length of the gradient"),
+    Column("sobel_mag_std", "gray levels", 0, _MOST_MAGNITUDE, "its standard deviation over the pixels"),
+    Column("sobel_mag_p*", "gray levels", 0, _MOST_MAGNITUDE, "its percentiles (`numpy.percentile`)"),
+    Column(
+        "sobel_dir_?",
+        "share",
+        0,
+        1,
+        "share of all gradient lengths whose axis lies around n * 22.5 degrees; 0 is a change along x,"
+        " 2 along the diagonal to the lower right, 4 along y",
+    ),
+)
+
+
+class Options(Settings):
+    """Sobel gradients have no options."""
+
+
+def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[str]:
+    """`sobel_abs_x`, ...: see `COLUMNS`; the directions of an image sum to 1, or are 0 where it is flat."""
+    percentiles = [f"sobel_mag_p{percent}" for percent in _PERCENTILES]
+    directions = [f"sobel_dir_{number}" for number in range(_BINS)]
+    return ["sobel_abs_x", "sobel_abs_y", "sobel_mag_mean", "sobel_mag_std", *percentiles, *directions]
+
+
+def extract(images: np.ndarray, options: Options) -> np.ndarray:
+    """Gradient statistics of RGB uint8 images (N, H, W, 3), on their gray levels, as float32 (N, 15)."""
+    count, height, width, _ = images.shape
+    values = np.empty((count, 4 + len(_PERCENTILES) + _BINS), dtype=np.float32)
+    step = max(1, _BLOCK_PIXELS // (height * width))
+    for start in range(0, count, step):
+        block = slice(start, start + step)
+        values[block] = _statistics(*gradients(gray(images[block])))
+    return values
+
+
+def gradients(grays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives along x and y of uint8 (N, H, W): two int16 (N, H, W), borders reflected (`cv2.Sobel`, 3 x 3)."""
+    along_x = np.empty(grays.shape, dtype=np.int16)
+    along_y = np.empty(grays.shape, dtype=np.int16)
+    for number, picture in enumerate(grays):
+        cv2.spatialGradient(picture, along_x[number], along_y[number])
+    return along_x, along_y
+
+
+def _statistics(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
+    """The columns for int16 gradients (N, H, W): float64 (N, 15)."""
+    x = np.abs(along_x).reshape(len(along_x), -1).astype(np.float32)
+    y = np.abs(along_y).reshape(len(along_y), -1).astype(np.float32)
+    magnitudes = np.sqrt(x * x + y * y)
+    # |a| steeper than each border between two sectors: the number of the sector in a quarter of the circle
+    sectors = np.zeros(x.shape, dtype=np.uint8)
+    for slope in _SLOPES:
+        sectors += y > slope * x
+    # of different signs: the axis lies in the other quarter, in sector -n; ones' complement needs no branch
+    falling = ((along_x ^ along_y) >> 15).astype(np.uint8).reshape(x.shape)
+    directions = _shares(magnitudes, ((sectors ^ falling) - falling) % _BINS)
+    moments = [x.mean(axis=1), y.mean(axis=1), magnitudes.mean(axis=1), magnitudes.std(axis=1)]
+    return np.column_stack([*moments, *_percentiles(magnitudes), directions])
+
+
+def _shares(weights: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Share of the weights, float32 (N, P), in each bin, uint8 (N, P): float64 (N, 8), rows of zeros if all are 0."""
+    pairs = zip(bins, weights, strict=True)
+    sums = np.stack([np.bincount(bin_, weight, _BINS) for bin_, weight in pairs])
+    totals = sums.sum(axis=1, keepdims=True)
+    return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+
+
+def _percentiles(values: np.ndarray) -> list[np.ndarray]:
+    """Percentiles of each row of (N, P), interpolated linearly; reorders the rows.
+
+    As `numpy.percentile`, but each one is looked for only among the values above the one before.
+    """
+    found, done = [], 0
+    for percent in _PERCENTILES:
+        place, part = divmod(percent * (values.shape[1] - 1), 100)
+        rest = values[:, done:]
+        rest.partition(place - done, axis=1)
+        low = rest[:, place - done]
+        high = rest[:, place - done + 1 :].min(axis=1)
+        found.append(low + (high - low) * (part / 100))
+        done = place + 1
+    return found
