@@ -1,0 +1,298 @@
+"""What the page shows of the models beside each other: ranks with ties, what is luck, sweeps, and their cost.
+
+`comparison_view` is for the page, which is equal for equal results; `times_page` is a page of its own, because times
+differ from run to run.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evenlight.job_costs import Cost
+from evenlight.report.charts import visible_text
+from evenlight.report.models_view import Axis, Model, baseline
+from evenlight.report.rendering import environment
+from evenlight.report.verdicts import Rules
+
+_MATRIX = 20  # models up to which the p-values of all pairs are shown
+_NAMED = 6  # models that a sentence names
+_SMALLEST = 0.0001  # p-values below are not told apart
+_FLOORS = {
+    "majority": "no better than always saying the most frequent class",
+    "metadata": "no better than file data",
+}
+_MINUS, _DASH, _SPACE = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NO-BREAK SPACE}"
+
+COST_COLUMNS = (
+    *("rank_low", "rank_high", "model", "kind", "test_accuracy"),
+    *("difference", "difference_low", "difference_high", "mcnemar_p", "reading"),
+    *("train_seconds", "train_cpu_seconds", "train_peak_mb"),
+    *("predict_seconds", "predict_cpu_seconds", "predict_peak_mb"),
+)
+
+
+def comparison_view(
+    comparison: Mapping[str, Any], models: Sequence[Model], rules: Rules, rows: int
+) -> dict[str, Any]:
+    """What compare.html needs.
+
+    Args:
+        comparison: comparison.json.
+        models: in the order of the page, whose sections are `model-1`, `model-2`, ...
+        rules: for the confidence of intervals.
+        rows: of the table and of each sweep, at most.
+    """
+    places = {model.name: place for place, model in enumerate(models, 1)}
+    shown = [entry for entry in comparison["models"] if entry["model"] in places]
+    line = baseline(models)
+    return {
+        "n": comparison["n"],
+        "sentences": _sentences(comparison),
+        "rows": [
+            _row(entry, comparison, models[places[entry["model"]] - 1], places) for entry in shown[:rows]
+        ],
+        "total": len(shown),
+        "axis": Axis.around([model.test.get("accuracy") for model in models] + [line]),
+        "baseline": line,
+        "leaks": any(model.test.get("without_leaks") for model in models),
+        "matrix": _matrix(comparison),
+        "sweeps": [
+            _sweep(name, sweep, places, rows, rules) for name, sweep in sorted(comparison["sweeps"].items())
+        ],
+        "units": _units(comparison),
+        "alpha": f"{comparison['alpha']:g}",
+        "pairs": len(comparison["models"]) * (len(comparison["models"]) - 1) // 2,
+    }
+
+
+def times_page(dataset: str, comparison: Mapping[str, Any], costs: Mapping[str, tuple[Cost, Cost]]) -> str:
+    """A complete HTML document: the ranks again, with what each model cost.
+
+    Args:
+        dataset: its name.
+        comparison: comparison.json.
+        costs: model -> cost of training and of predicting every image.
+    """
+    rows = []
+    for entry in comparison["models"]:
+        train, predict = costs[entry["model"]]
+        rows.append(
+            {
+                **_standing(entry, comparison),
+                "accuracy": entry["accuracy"],
+                "train": duration(train.seconds),
+                "train_cpu": duration(train.cpu_seconds),
+                "predict": duration(predict.seconds),
+                "predict_cpu": duration(predict.cpu_seconds),
+                "memory": memory(train.peak_mb),
+                "predict_memory": memory(predict.peak_mb),
+            }
+        )
+    template = environment().get_template("times.html")
+    return template.render(dataset=dataset, rows=rows, n=comparison["n"])
+
+
+def cost_rows(
+    comparison: Mapping[str, Any], costs: Mapping[str, tuple[Cost, Cost]]
+) -> list[list[str | int | float | None]]:
+    """The same table as rows of a CSV, in the order of COST_COLUMNS; None where nothing is known."""
+    rows: list[list[str | int | float | None]] = []
+    for entry in comparison["models"]:
+        difference = entry["difference"]
+        rows.append(
+            [
+                *(entry["rank"] or (None, None)),
+                *(entry["model"], entry["kind"], entry["accuracy"]),
+                *(difference["value"], difference["low"], difference["high"]),
+                *(entry["p"], _reading(entry, comparison)),
+                *(
+                    value
+                    for cost in costs[entry["model"]]
+                    for value in (cost.seconds, cost.cpu_seconds, cost.peak_mb)
+                ),
+            ]
+        )
+    return rows
+
+
+def duration(seconds: float | None) -> str:
+    """`0.8 s`, `42 s`, `2 min 5 s`, `1 h 3 min`; `not recorded` for None."""
+    if seconds is None:
+        return "not recorded"
+    if seconds < 9.95:
+        return f"{seconds:.1f}{_SPACE}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{_SPACE}s"
+    if whole < 3600:
+        return f"{whole // 60}{_SPACE}min {whole % 60}{_SPACE}s"
+    return f"{whole // 3600}{_SPACE}h {whole % 3600 // 60}{_SPACE}min"
+
+
+def memory(megabytes: float | None) -> str:
+    """`512 MB`; `not recorded` for None."""
+    return "not recorded" if megabytes is None else f"{megabytes:,.0f}{_SPACE}MB"
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign: `+1.2`, `−0.4`, `0.0`."""
+    text = f"{100 * share:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", _MINUS)
+
+
+def p_text(p: float | None) -> str:
+    """A p-value for people; empty for None."""
+    if p is None:
+        return ""
+    return f"< {_SMALLEST:g}" if p < _SMALLEST else f"{p:.3g}"
+
+
+def _standing(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Name, rank and reading of one model, as both pages show them."""
+    difference, rank = entry["difference"], entry["rank"]
+    ends = (difference["low"], difference["high"])
+    return {
+        "name": entry["model"],
+        "kind": entry["kind"],
+        "is_baseline": entry["baseline"],
+        "chosen": entry["model"] == comparison["chosen"],
+        "rank": "" if rank is None else _DASH.join(map(str, sorted(set(rank)))),
+        "difference": "" if difference["value"] is None else points(difference["value"]),
+        "interval": "" if None in ends else f"{points(ends[0])} to {points(ends[1])}",
+        "p": p_text(entry["p"]),
+        "reading": _reading(entry, comparison),
+    }
+
+
+def _row(
+    entry: Mapping[str, Any], comparison: Mapping[str, Any], model: Model, places: Mapping[str, int]
+) -> dict[str, Any]:
+    kinds = {other["model"]: other["kind"] for other in comparison["models"]}
+    floors = {kinds[name] for name in entry["no_better_than"]}
+    return {
+        **_standing(entry, comparison),
+        "place": places[entry["model"]],
+        "validation": (model.metrics["splits"].get("validation", {}).get("accuracy") or {}).get("value"),
+        "test": model.test,
+        "floors": [_FLOORS[kind] for kind in sorted(floors)],
+    }
+
+
+def _reading(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
+    entries = comparison["models"]
+    if not comparison["n"] or len(entries) < 2:
+        return ""
+    if entry["tied"]:
+        return "tied with the best"
+    if entry["model"] != entries[0]["model"]:
+        return "clearly worse"
+    return "best, with ties" if any(other["tied"] for other in entries) else "clearly best"
+
+
+def _sentences(comparison: Mapping[str, Any]) -> list[str]:
+    """What the table says, in words: who is ahead, and how the model chosen on validation images did."""
+    n, entries = comparison["n"], comparison["models"]
+    if not n:
+        return ["There is no test image, so nothing sets these models apart."]
+    if len(entries) < 2:
+        return []
+    top, tied = entries[0], [entry["model"] for entry in entries if entry["tied"]]
+    name = visible_text(top["model"])
+    if not tied:
+        said = [f"{name} is right on more of the {n:,} test images than any other model, by more than luck."]
+    else:
+        verb = "is" if len(tied) == 1 else "are"
+        said = [
+            f"{name} has the most of {n:,} test images right; {_listed(tied)} {verb} tied with it: differences as"
+            " large as theirs come about by luck."
+        ]
+    chosen = next((entry for entry in entries if entry["model"] == comparison["chosen"]), top)
+    if chosen is not top:
+        verdict = (
+            "is among them"
+            if chosen["tied"]
+            else f"is {_distance(chosen['difference']['value'])} points behind, more than luck explains"
+        )
+        said.append(f"The model chosen on validation images, {visible_text(chosen['model'])}, {verdict}.")
+    return said
+
+
+def _distance(share: float) -> str:
+    return f"{abs(100 * share):.1f}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [visible_text(name) for name in names[:_NAMED]]
+    if len(names) > _NAMED:
+        return f"{', '.join(shown)} and {len(names) - _NAMED} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+def _units(comparison: Mapping[str, Any]) -> str:
+    """Why images are not counted one by one; empty where they are."""
+    n, units, source = comparison["n"], comparison["units"], comparison["source"]
+    if units == n:
+        return ""
+    of = f"values of {visible_text(source)}" if source else "sets of near-duplicates (single images included)"
+    few = " These are few: only large differences can be told from luck." if units < 10 else ""
+    return (
+        f"The {n:,} test images are {units:,} {of}. Images of one set are right and wrong together, so whole sets are"
+        f" compared.{few}"
+    )
+
+
+def _matrix(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
+    """p-values of all pairs, with bold ones below the level; None where there is one pair or too many."""
+    names = [entry["model"] for entry in comparison["models"]]
+    if not comparison["n"] or not 2 < len(names) <= _MATRIX:
+        return None
+    cells = [
+        [(p_text(p), p is not None and p < comparison["alpha"]) for p in line] for line in comparison["pairs"]
+    ]
+    return {"names": names, "rows": list(zip(names, cells, strict=True))}
+
+
+def _sweep(
+    name: str, sweep: Mapping[str, Any], places: Mapping[str, int], limit: int, rules: Rules
+) -> dict[str, Any]:
+    test, validation = sweep["test"], sweep["validation"]
+    rows = [
+        {
+            "values": [_value_text(value) for value in row["values"]],
+            "members": [(member, places[member]) for member in row["models"] if member in places],
+            "mean": row["mean"],
+            "sd": None if row["sd"] is None else f"{100 * row['sd']:.1f}",
+            "range": "" if row["sd"] is None else f"{100 * row['low']:.1f} to {100 * row['high']:.1f}",
+            "validation": other["mean"],
+        }
+        for row, other in zip(test["rows"], validation["rows"], strict=True)
+    ]
+    return {
+        "name": name,
+        "keys": test["keys"],
+        "rows": rows[:limit],
+        "total": len(rows),
+        "sentence": _luck(test, rules),
+    }
+
+
+def _luck(test: Mapping[str, Any], rules: Rules) -> str:
+    """What seeds alone do to the accuracy."""
+    if test["luck"] is None:
+        return (
+            "Each setting was trained with one seed, so nothing says how much of a difference is luck: add"
+            " `seed: [0, 1, 2]` to the sweep."
+        )
+    sure = f"{100 * rules.confidence:g}{_SPACE}%"
+    return (
+        f"Another seed alone moves the test accuracy by {100 * test['seed_sd']:.1f} points (standard deviation"
+        f" between seeds). Two models that differ in nothing else are up to {100 * test['luck']:.1f} points apart in"
+        f" {sure} of cases: differences smaller than that are luck."
+    )
+
+
+def _value_text(value: Any) -> str:
+    """A swept value for people: `hog + color` for a list of names."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " + ".join(value) or "none"
+    return value if isinstance(value, str) else json.dumps(value)
