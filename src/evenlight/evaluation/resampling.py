@@ -1,0 +1,62 @@
+"""Seeded samples of images, and intervals that respect which images belong together."""
+
+import numpy as np
+
+from evenlight.evaluation.intervals import Estimate, bootstrapped
+
+FEWEST_KEYS = 10  # of fewer sources a bootstrap says too little about other sources (Cameron et al. 2008)
+_BLOCK = 250  # resamples in memory at one time
+
+
+def stratified_sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most `most` places whose classes have the shares that they have in `codes`, rising: int64.
+
+    Args:
+        codes: class codes from 0 (N,).
+        most: images wanted; all where there are no more.
+        seed: of the order within a class.
+    """
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(codes))
+    shuffled = codes[order]
+    by_class = np.argsort(shuffled, kind="stable")
+    sizes = np.bincount(shuffled)
+    rank = np.empty(len(codes))
+    # the middle of its place in the class: of every class the same share lies below any level
+    rank[by_class] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 0.5
+    return np.sort(order[np.argsort(rank / sizes[shuffled], kind="stable")[:most]])
+
+
+def mean_estimates(
+    values: np.ndarray, keys: np.ndarray, resamples: int, confidence: float, seed: int
+) -> list[Estimate]:
+    """Mean of each column with its interval, by resampling whole keys (cluster bootstrap: Field and Welsh 2007).
+
+    Images of one source are alike, so each of them tells less than an image of its own; columns are resampled
+    together. With a key per image this is the plain bootstrap.
+
+    Args:
+        values: one row per image: right or wrong, or a difference of both (N, M), N >= 1.
+        keys: images with equal keys are drawn together (N,).
+        resamples: number of resamples.
+        confidence: such as 0.95.
+        seed: of the resamples.
+
+    Returns:
+        One estimate per column, of N images: percentile intervals.
+    """
+    places = np.unique(keys, return_inverse=True)[1]
+    count = int(places.max()) + 1
+    sizes = np.bincount(places).astype(np.float64)
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, places, values)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    drawn = []
+    for start in range(0, resamples, _BLOCK):
+        rows = min(_BLOCK, resamples - start)
+        times = generator.multinomial(count, np.full(count, 1 / count), size=rows).astype(np.float64)
+        drawn.append((times @ sums) / (times @ sizes)[:, None])
+    resampled = np.concatenate(drawn)
+    means = values.mean(axis=0, dtype=np.float64)
+    return [bootstrapped(means[k], resampled[:, k], len(values), confidence) for k in range(len(means))]

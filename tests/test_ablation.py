@@ -1,0 +1,162 @@
+"""Which families pay: planted worlds with a known answer."""
+
+import numpy as np
+import pytest
+
+from evenlight.evaluation.ablation import Ablation, ablate, discriminant, verdict
+from evenlight.evaluation.resampling import mean_estimates, stratified_sample
+
+OPTIONS = Ablation(resamples=500)
+
+
+def planted(n: int = 400) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """A family that knows the class, a weaker one that knows something else of it, a copy and two of noise."""
+    draws = np.random.default_rng(0)
+    codes = np.arange(n) % 2
+    strong = np.column_stack([codes + draws.normal(0, 0.6, n), draws.normal(size=(n, 3))])
+    weak = np.column_stack([codes + draws.normal(0, 0.9, n)])
+    noise = draws.normal(size=(n, 5))
+    return {"strong": strong, "weak": weak, "noise": noise}, codes, np.arange(n)
+
+
+def by_name(report: dict) -> dict[str, dict]:
+    return {family["name"]: family for family in report["families"]}
+
+
+def test_a_family_that_knows_the_class_pays_and_noise_is_not_established():
+    report = ablate(*planted(), OPTIONS)
+    found = by_name(report)
+    assert list(found) == ["strong", "weak", "noise"]
+    assert [found[name]["verdict_left_out"] for name in found] == ["pays", "pays", "not established"]
+    assert report["base"]["features"] == ["strong"]  # the best alone, as there is no hog
+    assert found["strong"]["added"] is found["strong"]["verdict_added"] is None
+    assert found["weak"]["verdict_added"] == "pays"
+    assert found["noise"]["verdict_added"] == "not established"
+    assert found["strong"]["alone"]["value"] > 0.75 > 0.6 > found["noise"]["alone"]["value"] > 0.4
+    assert report["chance"]["value"] == pytest.approx(0.5, abs=0.02)
+    assert (report["n"], report["keys"], report["columns"]) == (400, 400, 10)
+
+
+def test_a_copy_can_be_left_out_and_so_can_the_original_beside_it():
+    families, codes, keys = planted()
+    report = by_name(ablate({**families, "copy": families["strong"].copy()}, codes, keys, OPTIONS))
+    assert report["strong"]["verdict_left_out"] == report["copy"]["verdict_left_out"] == "not established"
+    assert report["copy"]["verdict_added"] == "not established"
+    assert report["copy"]["alone"] == report["strong"]["alone"]
+
+
+def test_many_columns_of_noise_cost():
+    families, codes, keys = planted()
+    codes, families = codes[:120], {name: values[:120] for name, values in families.items()}
+    families["noise"] = 3 * np.random.default_rng(1).normal(size=(120, 400))
+    found = by_name(ablate(families, codes, keys[:120], OPTIONS))
+    assert found["noise"]["verdict_left_out"] == found["noise"]["verdict_added"] == "costs"
+
+
+def test_images_of_one_source_are_asked_together_and_resampled_together():
+    # every source has one class and a mark of its own: only a torn source could be recognised
+    draws = np.random.default_rng(0)
+    sources = np.repeat(np.arange(20), 10)
+    codes = draws.permutation(np.repeat([0, 1], 10))[sources]
+    mark = draws.normal(size=(20, 30))[sources] + draws.normal(0, 0.01, (200, 30))
+    honest = ablate({"mark": mark}, codes, sources, OPTIONS)
+    torn = ablate({"mark": mark}, codes, np.arange(200), OPTIONS)
+    assert torn["all"]["value"] > 0.95
+    assert honest["all"]["value"] < 0.75
+    assert honest["keys"] == 20
+    width = honest["all"]["high"] - honest["all"]["low"]
+    assert width > 0.25  # twenty sources, not 200 images
+
+
+def test_the_base_is_asked_for_else_hog_else_the_best():
+    families, codes, keys = planted()
+    assert ablate({"hog": families["noise"], **families}, codes, keys, OPTIONS)["base"]["features"] == ["hog"]
+    asked = Ablation(resamples=100, base=["noise", "weak", "gone"])
+    report = ablate(families, codes, keys, asked)
+    assert report["base"]["features"] == ["weak", "noise"]
+    assert by_name(report)["strong"]["verdict_added"] == "pays"
+
+
+def test_one_family_is_compared_with_chance():
+    families, codes, keys = planted()
+    report = ablate({"strong": families["strong"]}, codes, keys, OPTIONS)
+    gain = report["families"][0]["left_out"]["value"]
+    assert gain == pytest.approx(report["all"]["value"] - report["chance"]["value"])
+
+
+def test_equal_inputs_equal_reports_and_units_do_not_matter():
+    families, codes, keys = planted()
+    first = ablate(families, codes, keys, OPTIONS)
+    assert ablate(families, codes, keys, OPTIONS) == first
+    scaled = {**families, "strong": (families["strong"] * 1000 + 7).astype(np.float32)}
+    assert ablate(scaled, codes, keys, OPTIONS)["all"]["value"] == pytest.approx(
+        first["all"]["value"], abs=0.006
+    )
+
+
+def test_columns_that_do_not_vary_and_classes_that_a_fold_lacks_are_no_trouble():
+    families, codes, keys = planted(100)
+    families["flat"] = np.full((100, 2), 5.0)
+    codes = codes.copy()
+    codes[3] = 2
+    report = by_name(ablate(families, codes, keys, OPTIONS))
+    assert report["flat"]["left_out"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": 100}
+    assert report["flat"]["verdict_left_out"] == "not established"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "keys", "said"),
+    [
+        (0.01, 0.2, 50, "pays"),
+        (-0.2, -0.01, 50, "costs"),
+        (0.0, 0.2, 50, "not established"),
+        (-0.2, 0.0, 50, "not established"),
+        (0.01, 0.2, 9, "not established"),
+        (None, None, 50, "not established"),
+    ],
+)
+def test_verdicts(low, high, keys, said):
+    assert verdict({"value": 0.0, "low": low, "high": high, "n": 5}, keys) == said
+    assert verdict(None, keys) is None
+
+
+def test_the_discriminant_is_that_of_scikit_learn():
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    draws = np.random.default_rng(0)
+    codes = np.arange(90) % 3
+    values = draws.normal(size=(90, 5)) + codes[:, None] * [1, 0, 2, 0, 0]
+    means = np.stack([values[codes == k].mean(axis=0) for k in range(3)])
+    centred = values - means[codes]
+    weights, offsets = discriminant(centred.T @ centred / 90, means, 1e-9)
+    scores = values @ weights + offsets
+    peer = LinearDiscriminantAnalysis(solver="lsqr").fit(values, codes).decision_function(values)
+    assert np.allclose(scores - scores[:, :1], peer - peer[:, :1], atol=1e-5)
+
+
+def test_a_stratified_sample_keeps_the_shares_of_the_classes():
+    codes = np.repeat([0, 1, 2], [6000, 3000, 1000])
+    drawn = stratified_sample(codes, 100, 0)
+    assert np.bincount(codes[drawn]).tolist() == [60, 30, 10]
+    assert (np.diff(drawn) > 0).all()
+    assert np.array_equal(drawn, stratified_sample(codes, 100, 0))
+    assert not np.array_equal(drawn, stratified_sample(codes, 100, 1))
+    assert stratified_sample(codes, 10_000, 0).tolist() == list(range(10_000))
+
+
+def test_intervals_of_means_are_those_of_the_textbook_where_every_image_is_alone():
+    right = np.random.default_rng(0).random((500, 1)) < 0.8
+    found = mean_estimates(right.astype(int), np.arange(500), 4000, 0.95, 0)[0]
+    half = 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / 500)
+    assert found["value"] == pytest.approx(right.mean())
+    assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.1)
+
+
+def test_intervals_of_means_are_wider_where_images_repeat_each_other():
+    right = np.random.default_rng(0).random(50) < 0.8
+    alone = mean_estimates(right[:, None].astype(int), np.arange(50), 2000, 0.95, 0)[0]
+    repeated = mean_estimates(
+        np.repeat(right, 10)[:, None].astype(int), np.repeat(np.arange(50), 10), 2000, 0.95, 0
+    )[0]
+    assert (repeated["low"], repeated["high"]) == pytest.approx((alone["low"], alone["high"]))
+    assert repeated["n"] == 500
