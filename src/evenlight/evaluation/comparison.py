@@ -1,15 +1,14 @@
 """Which models differ on the same test images, and which differ by luck only.
 
 All models are asked about the same images, so two of them are compared by the images that one has right and the
-other wrong (McNemar 1947; Dietterich 1998). Images of one camera or one burst are right and wrong together: what
-is drawn, flipped and counted here is the whole unit, and every image may be a unit of its own. Pure functions.
+other wrong (McNemar 1947; Dietterich 1998). Images of one camera or one burst are right and wrong together, so
+they are counted by units: all of a camera is one unit, or every image is one of its own. Pure functions.
 """
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ class Pair:
 
     Attributes:
         only_first, only_second: images that only this one has right.
-        p: of equal accuracy, not yet adjusted for the number of pairs.
+        p: of equal accuracy, not adjusted for the number of pairs; NaN where it can't be told.
         difference: accuracy of the first - that of the second, with its interval; `n` is the number of images.
     """
 
@@ -39,90 +38,78 @@ class Pair:
     difference: Estimate
 
 
-def sign_flip_p(differences: np.ndarray) -> float:
-    """Two-sided mid-p of the exact sign-flip test: do the differences of independent units add up to 0?
+def mcnemar_midp(only_first: int, only_second: int) -> float:
+    """Two-sided mid-p of McNemar's test; images must be independent.
 
-    If two models are equally good, which of them is ahead in a unit is a coin flip. The chances of all sums are
-    worked out exactly, without drawing flips. With differences of 1 and -1 this is McNemar's mid-p test, which
-    kept its level in all 9,595 settings of Fagerland, Lydersen and Laake (2013), where the exact test was far too
-    careful.
+    It kept its level in all 9,595 settings of Fagerland, Lydersen and Laake (2013), where the exact test was far
+    too careful and the one with a continuity correction no better.
 
     Args:
-        differences: per unit, images that only the first model has right less those that only the second has;
-            integers (K,).
+        only_first, only_second: images that only this model has right.
 
     Returns:
-        0 to 1; 1 where no unit differs.
+        0 to 1; 1 where the models never disagree.
     """
     from scipy.stats import binom
 
-    sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
-    total, seen = int((sizes * counts).sum()), abs(int(differences.sum()))
-    if total == 0:
+    disagreements, fewer = only_first + only_second, min(only_first, only_second)
+    if disagreements == 0:
         return 1.0
-    chances = np.ones(1)  # of the sums -s, -s + 2, ..., s, where s is the largest sum so far
-    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        steps = np.zeros(size * count + 1)
-        steps[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
-        chances = np.convolve(chances, steps)
-    away = np.abs(np.arange(-total, total + 1, 2))
-    return min(1.0, float(chances[away > seen].sum() + chances[away == seen].sum() / 2))
-
-
-def paired_difference(signs: np.ndarray, units: np.ndarray, confidence: float) -> Estimate:
-    """Difference of two accuracies on the same images: adjusted Wald interval on effective counts.
-
-    One imaginary image is added for each model to have right alone (Bonett and Price 2012; Fagerland et al. 2014),
-    so that models without a disagreement are not called equal for certain. Images of one unit count for less: all
-    counts are divided by the design effect, the variance between units by what it were if every image stood for
-    itself, and Student's quantile pays for a small number of units.
-
-    Args:
-        signs: 1 where only the first model is right, -1 where only the second is, else 0; integers (N,).
-        units: code from 0 of each image's unit (N,).
-        confidence: such as 0.95.
-
-    Returns:
-        value, low, high in -1 to 1 (no ends where there are fewer than two units), and n.
-    """
-    from scipy.stats import t
-
-    sizes = np.bincount(units)
-    sizes, sums = sizes[sizes > 0], np.bincount(units, weights=signs)[sizes > 0]
-    n, k = len(signs), len(sizes)
-    difference = float(signs.mean()) if n else None
-    if difference is None or k < 2:
-        return {"value": difference, "low": None, "high": None, "n": n}
-    between = float(((sums - sizes * difference) ** 2).sum()) * k / (k - 1)
-    within = float(((signs - difference) ** 2).sum()) * n / (n - 1)
-    # where no image differs from another in this, the data do not say how alike those of a unit are: quite alike
-    effect = max(1.0, between / within) if within > 0 else n / k
-    first, second = (
-        float((np.count_nonzero(signs == sign) / effect + 1) / (n / effect + 2)) for sign in (1, -1)
-    )
-    tail = (1 + confidence) / 2
-    quantile = NormalDist().inv_cdf(tail) if k == n else float(t.ppf(tail, k - 1))
-    half = quantile * math.sqrt((first + second - (first - second) ** 2) / (n / effect + 2))
-    low, high = max(-1.0, first - second - half), min(1.0, first - second + half)
-    return {"value": difference, "low": min(low, difference), "high": max(high, difference), "n": n}
+    below = binom.cdf(fewer, disagreements, 0.5) - binom.pmf(fewer, disagreements, 0.5) / 2
+    return min(1.0, 2 * float(below))
 
 
 def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confidence: float) -> Pair:
-    """Compare two models.
+    """Compare two models on the same images.
+
+    The interval is Wald's with one imaginary image for each model to have right alone (Bonett and Price 2012;
+    Fagerland, Lydersen and Laake 2014), so that models that never disagree are not called equal for certain. Where
+    every image is a unit of its own, p is McNemar's mid-p.
+
+    Images of one unit count for less: all counts are divided by the design effect, the variance between units by
+    what it were if every image stood for itself (Eliasziw and Donner 1991, for McNemar's test), and Student's t with
+    one degree of freedom less than there are units pays for estimating it from few. Interval and p then say the same.
 
     Args:
         first, second: whether each image is right, bool (N,).
         units: code from 0 of each image's unit (N,); images of different units are independent.
         confidence: of the interval, such as 0.95.
+
+    Returns:
+        p and ends are undefined (NaN, None) without images, and where all of them are one unit.
     """
+    from scipy.stats import norm, t
+
     signs = first.astype(np.int64) - second.astype(np.int64)
-    sums = np.bincount(units, weights=signs).astype(np.int64)
+    only_first, only_second = int((signs > 0).sum()), int((signs < 0).sum())
+    n, k = len(signs), len(np.unique(units))
+    value = float(signs.mean()) if n else None
+    if value is None or k < 2:
+        return Pair(only_first, only_second, math.nan, {"value": value, "low": None, "high": None, "n": n})
+    effect = _design_effect(signs, units)
+    share_1, share_2 = ((only / effect + 1) / (n / effect + 2) for only in (only_first, only_second))
+    middle = share_1 - share_2
+    error = math.sqrt((share_1 + share_2 - middle**2) / (n / effect + 2))
+    law = norm() if k == n else t(k - 1)
+    half = float(law.ppf((1 + confidence) / 2)) * error
+    low, high = max(-1.0, middle - half), min(1.0, middle + half)
     return Pair(
-        only_first=int((signs > 0).sum()),
-        only_second=int((signs < 0).sum()),
-        p=sign_flip_p(sums),
-        difference=paired_difference(signs, units, confidence),
+        only_first,
+        only_second,
+        mcnemar_midp(only_first, only_second) if k == n else 2 * float(law.sf(abs(middle) / error)),
+        {"value": value, "low": min(low, value), "high": max(high, value), "n": n},
     )
+
+
+def _design_effect(signs: np.ndarray, units: np.ndarray) -> float:
+    """How many images count as one, at least 1: the variance of their sum between units, by that of single images."""
+    sizes = np.bincount(units)
+    sizes, sums = sizes[sizes > 0], np.bincount(units, weights=signs)[sizes > 0]
+    n, k, mean = len(signs), len(sizes), signs.mean()
+    between = float(((sums - sizes * mean) ** 2).sum()) * k / (k - 1)
+    within = float(((signs - mean) ** 2).sum()) * n / (n - 1)
+    # without any difference the data do not say how alike images of one unit are, so they count as one
+    return max(1.0, between / within) if within > 0 else n / k
 
 
 def rank_ranges(accuracies: Sequence[float], p: np.ndarray, alpha: float) -> list[tuple[int, int]]:
@@ -166,7 +153,7 @@ def compare_models(
     n, alpha = len(units), round(1 - confidence, 12)
     names = sorted(right, key=lambda name: (-int(right[name].sum()), name))
     pairs = {
-        (i, j): compare_pair(right[names[i]], right[names[j]], units, confidence)
+        (i, j): compare_pair(right[names[j]], right[names[i]], units, confidence)
         for i in range(len(names))
         for j in range(i + 1, len(names))
     }
@@ -187,10 +174,10 @@ def compare_models(
                 "accuracy": accuracies[place] if n else None,
                 "rank": list(ranks[place]) if n else None,
                 "tied": bool(place and not adjusted[0, place] < alpha) if n else None,
-                "difference": _opposite(pair.difference) if pair and n else dict(_UNDEFINED),
+                "difference": pair.difference if pair else dict(_UNDEFINED),
                 "p": _number(adjusted[0, place]),
-                "only_best": pair.only_first if pair else 0,
-                "only_this": pair.only_second if pair else 0,
+                "only_best": pair.only_second if pair else 0,
+                "only_this": pair.only_first if pair else 0,
                 "no_better_than": [
                     floor
                     for other, floor in enumerate(names)
@@ -260,17 +247,6 @@ def _order(value: Any) -> tuple[bool, float, str]:
     """Numbers by size, then everything else by its text."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return not number, float(value) if number else 0.0, json.dumps(value, sort_keys=True)
-
-
-def _opposite(difference: Estimate) -> Estimate:
-    """The same difference seen from the other model."""
-    low, high = difference["low"], difference["high"]
-    return {
-        "value": -difference["value"],
-        "low": None if high is None else -high,
-        "high": None if low is None else -low,
-        "n": difference["n"],
-    }
 
 
 def _number(value: float) -> float | None:

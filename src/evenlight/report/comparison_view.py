@@ -16,10 +16,11 @@ from evenlight.report.verdicts import Rules
 
 _MATRIX = 20  # models up to which the p-values of all pairs are shown
 _NAMED = 6  # models that a sentence names
+_FEW = 10  # units
 _SMALLEST = 0.0001  # p-values below are not told apart
 _FLOORS = {
-    "majority": "no better than always saying the most frequent class",
-    "metadata": "no better than file data",
+    "majority": "not shown to beat saying the most frequent class",
+    "metadata": "not shown to beat file data",
 }
 _MINUS, _DASH, _SPACE = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
@@ -182,11 +183,11 @@ def _reading(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
     entries = comparison["models"]
     if not comparison["n"] or len(entries) < 2:
         return ""
-    if entry["tied"]:
-        return "tied with the best"
-    if entry["model"] != entries[0]["model"]:
-        return "clearly worse"
-    return "best, with ties" if any(other["tied"] for other in entries) else "clearly best"
+    if entry is entries[0]:
+        return "best, tied" if any(other["tied"] for other in entries) else "best"
+    if entry["p"] is None:
+        return "not enough data"
+    return "tied" if entry["tied"] else "clearly worse"
 
 
 def _sentences(comparison: Mapping[str, Any]) -> list[str]:
@@ -196,6 +197,8 @@ def _sentences(comparison: Mapping[str, Any]) -> list[str]:
         return ["There is no test image, so nothing sets these models apart."]
     if len(entries) < 2:
         return []
+    if comparison["units"] < 2:
+        return [f"All {n:,} test images belong together, so nothing says which differences are luck."]
     top, tied = entries[0], [entry["model"] for entry in entries if entry["tied"]]
     name = visible_text(top["model"])
     if not tied:
@@ -233,11 +236,15 @@ def _units(comparison: Mapping[str, Any]) -> str:
     n, units, source = comparison["n"], comparison["units"], comparison["source"]
     if units == n:
         return ""
-    of = f"values of {visible_text(source)}" if source else "sets of near-duplicates (single images included)"
-    few = " These are few: only large differences can be told from luck." if units < 10 else ""
+    of = (
+        f"different values of {visible_text(source)}"
+        if source
+        else "sets of near-duplicates and single images"
+    )
+    few = " These are few: only large and steady differences can be told from luck." if units < _FEW else ""
     return (
-        f"The {n:,} test images are {units:,} {of}. Images of one set are right and wrong together, so whole sets are"
-        f" compared.{few}"
+        f"The {n:,} test images come from {units:,} {of}. Images of one tend to be right and wrong together, so they"
+        f" count for less.{few}"
     )
 
 
