@@ -318,6 +318,36 @@ def test_settings_of_tracking_and_other_datasets_make_no_new_run(tree: Tree) -> 
     assert tree.track()["parent_run_id"] != first["parent_run_id"]
 
 
+def test_members_of_a_sweep_can_be_found_and_compared(tree: Tree) -> None:
+    tree.params["sweeps"] = {"trees": {"forest": {"trees": 3}}}
+    card = json.loads((tree.folder("forest") / "model.json").read_text())
+    write_json(tree.folder("forest") / "model.json", card | {"fit": {"chosen": {"C": 0.1}}})
+    entries = [
+        {"model": "cnn", "rank": [1, 2], "p": None},
+        {"model": "forest", "rank": [1, 2], "p": 0.25},
+    ]
+    write_json(tree.results / "comparison.json", {"models": entries})
+    write_csv(tree.results / "provenance" / "comparison.csv", ["model", "train_seconds"], [["cnn", 5.0]])
+    record = tree.track()
+    runs = by_name(tree.runs())
+    assert (runs["forest"].data.tags["sweep"], "sweep" in runs["cnn"].data.tags) == ("trees", False)
+    assert runs["forest"].data.params.items() >= {"model.trees": "3", "chosen.C": "0.1"}.items()
+    assert not any(key.startswith("sweeps") for run in runs.values() for key in run.data.params)
+    compared = {"rank_low": 1, "rank_high": 2, "mcnemar_p": 0.25}
+    assert runs["forest"].data.metrics.items() >= compared.items()
+    assert "mcnemar_p" not in runs["cnn"].data.metrics
+    assert "tables/comparison.json" in artifacts(tree, record["parent_run_id"], "tables")
+    assert "comparison.json" in artifacts(tree, record["parent_run_id"])
+
+    # other numbers of the comparison are another result, other times are not
+    write_csv(tree.results / "provenance" / "comparison.csv", ["model", "train_seconds"], [["cnn", 6.0]])
+    assert tree.track()["parent_run_id"] == record["parent_run_id"]
+    entries[1]["p"] = 0.5
+    write_json(tree.results / "comparison.json", {"models": entries})
+    tree.track()
+    assert by_name(tree.runs())["forest"].data.metrics["mcnemar_p"] == 0.5
+
+
 def test_a_half_logged_result_is_completed_without_duplicates(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:

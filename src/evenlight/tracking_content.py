@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evenlight.job_costs import read_cost
 from evenlight.outline import is_network, spaces
 from evenlight.storage import file_sha256, read_json, read_table
 
@@ -136,15 +137,26 @@ def history_metrics(history: Path) -> list[Metric]:
 
 def benchmark_metrics(benchmarks: Path | None, dataset: str, model: str, network: bool) -> list[Metric]:
     """Seconds and peak memory of a model's training, from Snakemake's `<rule>/<dataset>/<model>.tsv`."""
-    rule = "train_network" if network else "train_classical"
-    path = benchmarks / rule / dataset / f"{model}.tsv" if benchmarks else None
-    if path is None or not path.exists():
+    if benchmarks is None:
         return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        row = next(csv.DictReader(stream, delimiter="\t"), {})
-    return _metrics(
-        {"bench/train_seconds": _number(row.get("s")), "bench/train_max_mb": _number(row.get("max_rss"))}
-    )
+    rule = "train_network" if network else "train_classical"
+    cost = read_cost(benchmarks / rule / dataset / f"{model}.tsv")
+    return _metrics({"bench/train_seconds": cost.seconds, "bench/train_max_mb": cost.peak_mb})
+
+
+def comparison_metrics(comparison: Path, model: str) -> list[Metric]:
+    """Ranks that a model may have, and the adjusted p against the best one; nothing without comparison.json."""
+    if not comparison.exists():
+        return []
+    entries = (entry for entry in read_json(comparison)["models"] if entry["model"] == model)
+    entry = next(entries, {"rank": None, "p": None})
+    low, high = entry["rank"] or (None, None)
+    return _metrics({"rank_low": low, "rank_high": high, "mcnemar_p": entry["p"]})
+
+
+def sweep_of(sweeps: Mapping[str, Mapping[str, Any]], model: str) -> str | None:
+    """Name of the sweep that a model is a member of."""
+    return next((base for base, members in sorted(sweeps.items()) if model in members), None)
 
 
 def prediction_sample(predictions: Path) -> dict[str, list]:
@@ -219,7 +231,7 @@ def model_content(
     histories = [model_folder / "history.csv"] if network else []
     metrics, worst = model_metrics(result, minimum_group)
     curves = [metric for history in histories for metric in history_metrics(history)]
-    shared = {key: value for key, value in params.items() if key != "models"}
+    shared = _shared(params)
     entry = params.get("models", {}).get(model, {})
     evidence = [result_folder / "metrics.json", model_folder / "predictions.parquet", *histories]
     shown = [result_folder / "metrics.json", result_folder / "misclassified.csv"]
@@ -231,12 +243,17 @@ def model_content(
     }
     if worst:
         tags["worst_group"] = worst
+    sweep = sweep_of(params.get("sweeps", {}), model)
+    if sweep:
+        tags["sweep"] = sweep
+    chosen = flatten(card.get("fit", {}).get("chosen") or {}, "chosen")
+    comparison = comparison_metrics(result_folder.parent / "comparison.json", model)
     return RunContent(
         name=model,
         slot=f"{dataset}/{model}",
         sha=sha_of(shared, entry, [file_sha256(path) for path in evidence if path.exists()]),
-        params={"model": model, **flatten(entry, "model"), **flatten(shared)},
-        metrics=[*metrics, *curves, *benchmark_metrics(benchmarks, dataset, model, network)],
+        params={"model": model, **flatten(entry, "model"), **chosen, **flatten(shared)},
+        metrics=[*metrics, *comparison, *curves, *benchmark_metrics(benchmarks, dataset, model, network)],
         tags=tags,
         tables={
             "predictions": prediction_sample(model_folder / "predictions.parquet"),
@@ -259,7 +276,7 @@ def result_content(
     summary: Path,
     children: Iterable[RunContent],
 ) -> RunContent:
-    """The parent run: the whole result. Its sha stands for the lock file, the manifest and every child.
+    """The parent run: the whole result. Its sha stands for the lock file, the manifest, the comparison and every child.
 
     Raises:
         UserError: a result file is missing or damaged.
@@ -269,8 +286,10 @@ def result_content(
         read_json(results / "best.json"),
         read_json(results / "metrics.json"),
     )
+    comparison = results / "comparison.json"
+    evidence = [lock_file, manifest, *([comparison] if comparison.exists() else [])]
     sha = sha_of(
-        file_sha256(lock_file), file_sha256(manifest), sorted((child.slot, child.sha) for child in children)
+        [file_sha256(path) for path in evidence], sorted((child.slot, child.sha) for child in children)
     )
     winner = leaderboard.get(best["model"], {})
     numbers = {
@@ -280,28 +299,37 @@ def result_content(
         "used": counts["used"],
         "quarantined": counts["quarantined"],
     }
+    tables = {
+        "leaderboard": results / "leaderboard.csv",
+        "comparison": results / "provenance" / "comparison.csv",
+    }
     drawn = [results / "embeddings" / space for space in spaces(params)]
     embeddings = [path.with_name(f"{path.name}_{kind}.png") for path in drawn for kind in ("pca", "tsne")]
     files = {
         path.name: path
-        for path in (summary, lock_file, results / "metrics.json", results / "leaderboard.csv")
+        for path in (summary, lock_file, results / "metrics.json", results / "leaderboard.csv", comparison)
     }
     files |= {f"embeddings/{path.name}.json": path.with_name(f"{path.name}.json") for path in drawn}
     return RunContent(
         name=f"{dataset}-{sha[:8]}",
         slot=dataset,
         sha=sha,
-        params=flatten({key: value for key, value in params.items() if key != "models"}),
+        params=flatten(_shared(params)),
         metrics=_metrics(numbers),
         tags={
             "best_model": best["model"],
             "mlflow.note.content": f"{len(leaderboard)} models on {counts['used']} images of `{dataset}`; "
             f"best on validation: **{best['model']}**. The report is the artifact `index.html`.",
         },
-        tables={"leaderboard": csv_columns(results / "leaderboard.csv")},
+        tables={name: csv_columns(path) for name, path in tables.items() if path.exists()},
         pictures={safe_name(path.stem): path for path in embeddings if path.exists()},
         files={name: path for name, path in files.items() if path.exists()},
     )
+
+
+def _shared(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are not of single models; sweeps have become models."""
+    return {key: value for key, value in params.items() if key not in ("models", "sweeps")}
 
 
 def _existing(folder: Path, names: list[str]) -> dict[str, Path]:
@@ -310,13 +338,6 @@ def _existing(folder: Path, names: list[str]) -> dict[str, Path]:
 
 def _value(estimate: Mapping[str, Any] | None) -> float | None:
     return estimate.get("value") if estimate else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:  # Snakemake writes NA or - where it could not measure
-        return None
 
 
 def _metrics(numbers: Mapping[str, float | None]) -> list[Metric]:

@@ -13,7 +13,8 @@ from typing import Any
 LEADERBOARD = "leaderboard"
 _COLUMNS = [
     *("params.`model`", "metrics.`acc`", "metrics.`acc_low`", "metrics.`acc_high`", "metrics.`acc_bal`"),
-    *("metrics.`f1_macro`", "metrics.`log_loss`"),
+    *("metrics.`f1_macro`", "metrics.`log_loss`", "metrics.`rank_low`", "metrics.`rank_high`"),
+    *("metrics.`mcnemar_p`", "tags.`sweep`"),
 ]
 _FAIRNESS_COLUMNS = [
     *("params.`model`", "metrics.`acc_worst`", "metrics.`acc_gap`", "tags.`worst_group`"),
@@ -25,13 +26,15 @@ _NOTE = """Image classifiers of the data set `{dataset}`, logged by Evenlight.
 
 Each pipeline result is a **parent run** with one **child run per model**. Saved views: *Leaderboard* (best
 test accuracy first) and *Fairness* (worst group first) show the newest result; remove their search filter
-to see older ones.
+to see older ones. Models of one sweep share the tag `sweep`: group by it, or search ``tags.`sweep` = 'name'``.
 
 | column | meaning, on the test split |
 |---|---|
 | `acc`, `acc_low`, `acc_high` | accuracy and its 95 % interval |
 | `acc_bal`, `f1_macro`, `log_loss` | balanced accuracy, mean F1 of the classes, log loss |
 | `acc_worst`, `acc_gap` | accuracy of the worst group, largest gap inside one grouping (of large groups) |
+| `rank_low`, `rank_high` | ranks that the model may have; ties share them |
+| `mcnemar_p` | chance of such a difference to the best model by luck, adjusted for all pairs |
 | `recall/<class>`, `by_<group>/<value>` | recall per class, accuracy per group |
 """
 
