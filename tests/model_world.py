@@ -13,8 +13,8 @@ REGION = {"method": "none"}
 SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0}
 MODELS = {
     "rule": {"kind": "threshold", "feature": "brightness_v_mean"},
-    "linear": {"kind": "logistic_regression", "features": ["brightness", "color"]},
-    "svm": {"kind": "rbf_svm", "features": ["color", "brightness"]},
+    "linear": {"kind": "logistic_regression", "features": ["brightness", "color"], "C": 0.1},
+    "svm": {"kind": "rbf_svm", "features": ["color", "brightness"], "C": 10.0},
     "forest": {"kind": "random_forest", "features": ["brightness"], "trees": 4},
     "net": {"kind": "cnn", "epochs": 1, "batch_size": 8},
 }
@@ -39,6 +39,8 @@ class World:
         table["shard"] = np.where(np.arange(len(table)) % 2, "0001", "0000")
         usable = table["verdict"] == "ok"
         table["row"] = np.where(usable, usable.groupby(table["shard"]).cumsum() - 1, -1).astype(np.int32)
+        table["component"] = np.where(usable, np.arange(len(table)), -1)
+        table["height"], table["width"], table["bytes"] = 16, 16 + table["label_index"], 900
         table["source"] = [f"camera {i % 3}" for i in range(len(table))]
         table["group_weather"] = np.where(np.arange(len(table)) % 5 == 0, "unknown", "=fog")
         self.table = table

@@ -25,9 +25,20 @@ pixels = draws.integers(0, 256, size=(45, 16, 16, 3), dtype=np.uint8)
 """
 OPTIONS = {
     "threshold": {"kind": "threshold", "feature": "x_1"},
-    "logistic_regression": {"kind": "logistic_regression", "features": FAMILIES},
-    "rbf_svm": {"kind": "rbf_svm", "features": FAMILIES},
-    "random_forest": {"kind": "random_forest", "features": FAMILIES, "trees": 6},
+    "majority": {"kind": "majority"},
+    "metadata": {"kind": "metadata", "trees": 6},
+    "logistic_regression": {"kind": "logistic_regression", "features": FAMILIES, "C": 0.1},
+    "linear_svm": {"kind": "linear_svm", "features": FAMILIES, "C": 0.1},
+    "rbf_svm": {"kind": "rbf_svm", "features": FAMILIES, "C": 3.0},
+    "nystroem": {"kind": "rbf_svm", "features": FAMILIES, "C": 3.0, "exact_rows": 40, "components": 20},
+    "random_forest": {"kind": "random_forest", "features": FAMILIES, "trees": 6, "rows_per_tree": 30},
+    "hist_gradient_boosting": {
+        "kind": "hist_gradient_boosting",
+        "features": FAMILIES,
+        "iterations": 3,
+        "column_share": 0.5,
+    },
+    "knn": {"kind": "knn", "features": FAMILIES, "k": 3},
 }
 NETWORK = {"kind": "cnn", "network": "small", "epochs": 2, "batch_size": 11, "dropout": 0.2}
 # what a run does, whatever the process around it looks like

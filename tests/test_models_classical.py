@@ -4,15 +4,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from evenlight.models import classical
+from evenlight.errors import UserError
+from evenlight.models import classical, rbf
+from evenlight.models.kinds import rbf_svm
+from evenlight.models.rbf import RbfSvc
 from evenlight.models.threshold import ThresholdRule
 
 OPTIONS = {
     "threshold": {"kind": "threshold", "feature": "x_1"},
-    "logistic_regression": {"kind": "logistic_regression", "features": ["x"]},
-    "rbf_svm": {"kind": "rbf_svm", "features": ["x"]},
+    "majority": {"kind": "majority"},
+    "metadata": {"kind": "metadata", "trees": 5},
+    "logistic_regression": {"kind": "logistic_regression", "features": ["x"], "C": 0.1},
+    "linear_svm": {"kind": "linear_svm", "features": ["x"], "C": 0.1},
+    "rbf_svm": {"kind": "rbf_svm", "features": ["x"], "C": 10.0},
+    "nystroem": {"kind": "rbf_svm", "features": ["x"], "C": 10.0, "exact_rows": 9, "components": 8},
     "random_forest": {"kind": "random_forest", "features": ["x"], "trees": 5},
+    "hist_gradient_boosting": {"kind": "hist_gradient_boosting", "features": ["x"], "iterations": 3},
+    "knn": {"kind": "knn", "features": ["x"], "k": 1},
 }
 
 
@@ -106,7 +116,7 @@ class TestRawScores:
         scores = classical.raw_scores(estimator, values, 2)
         assert (scores.argmax(axis=1) == estimator.predict(values)).all()
         if hasattr(estimator, "predict_proba"):
-            np.testing.assert_allclose(classical.softmax(scores), estimator.predict_proba(values), atol=1e-12)
+            np.testing.assert_allclose(classical.softmax(scores), estimator.predict_proba(values), atol=1e-6)
 
     def test_softmax_of_huge_scores(self):
         found = classical.softmax(np.array([[1e6, 1e6, -np.inf], [-1e6, -1e6, -1e6]]))
@@ -156,27 +166,113 @@ class TestTemperature:
         assert classical.fit_temperature(scores[:3], np.ones(3, dtype=int)) == 1.0
 
 
-def test_families_of_a_threshold_is_the_longest_that_fits():
-    options = {"kind": "threshold", "feature": "hog_color_3"}
-    assert classical.families_of(options, ["brightness", "hog", "hog_color"]) == ["hog_color"]
-    assert classical.families_of(options, ["brightness"]) == []
+class TestWhatAModelSees:
+    def test_features_by_name(self):
+        options = {"kind": "knn", "features": ["hog", "brightness"]}
+        assert classical.columns_of(options) is None
+        assert classical.families_of(options, ["brightness", "hog"]) == ["hog", "brightness"]
+
+    def test_the_family_of_a_column_is_the_longest_that_fits(self):
+        options = {"kind": "threshold", "feature": "hog_color_3"}
+        assert classical.families_of(options, ["brightness", "hog", "hog_color"]) == ["hog_color"]
+        assert classical.families_of(options, ["brightness"]) == []
+        assert classical.columns_of(options) == ["hog_color_3"]
+
+    def test_single_columns_win_over_families(self):
+        columns = ["hog_1", "brightness_v_mean", "hog_0"]
+        options = {"kind": "linear_svm", "features": ["color"], "columns": columns}
+        assert classical.columns_of(options) == columns
+        assert classical.families_of(options, ["brightness", "color", "hog"]) == ["hog", "brightness"]
+
+    @pytest.mark.parametrize("kind", ["majority", "metadata"])
+    def test_baselines_see_no_feature(self, kind):
+        options = classical.with_defaults({"kind": kind})
+        assert classical.families_of(options, ["bytes", "height", "hog"]) == []
+
+    def test_a_model_that_sees_nothing_is_refused(self):
+        with pytest.raises(ValidationError, match="features"):
+            classical.with_defaults({"kind": "knn"})
+        with pytest.raises(ValidationError, match="file_data"):
+            classical.with_defaults({"kind": "metadata", "file_data": ["label_index"]})
+
+
+def test_there_is_a_case_of_every_kind():
+    assert {options["kind"] for options in OPTIONS.values()} == set(classical.kind_names())
+    with pytest.raises(UserError, match="'rbf_svm'"):
+        classical.kind_module("rbf_swm")
 
 
 def test_defaults_are_filled_in():
-    assert classical.with_defaults({"kind": "rbf_svm", "features": ["hog"]}) == {
-        "kind": "rbf_svm",
-        "features": ["hog"],
-        "C": 10.0,
-        "gamma": "scale",
-    }
+    options = classical.with_defaults({"kind": "knn", "features": ["hog"]})
+    assert options.items() >= {"kind": "knn", "features": ["hog"], "columns": None, "seed": None}.items()
+    assert options["k"] == sorted(options["k"], reverse=True), "the smoothest first"
 
 
-def test_options_reach_the_estimators():
-    svm = classical.KINDS["rbf_svm"]
-    built = svm.build(svm.options(kind="rbf_svm", features=["x"], C=3.0, gamma=0.25), 0)
-    assert (built[-1].C, built[-1].gamma) == (3.0, 0.25)
-    forest = classical.KINDS["random_forest"]
-    built = forest.build(forest.options(kind="random_forest", features=["x"], trees=7, max_depth=2), 11)
-    assert (built.n_estimators, built.max_depth, built.random_state, built.n_jobs) == (7, 2, 11, None)
-    linear = classical.KINDS["logistic_regression"]
-    assert linear.build(linear.options(kind="logistic_regression", features=["x"], C=0.5), 0)[-1].C == 0.5
+def built(shape: tuple[int, int] = (100, 4), seed: int = 0, **options):
+    kind = classical.kind_module(options["kind"])
+    return kind.build(kind.Options(features=["x"], **options), shape, seed)
+
+
+class TestOptionsReachTheEstimators:
+    def test_rbf_svm(self):
+        svm = built(kind="rbf_svm", C=3.0, gamma=0.25)
+        assert (type(svm[-1]), svm[-1].C, svm[-1].gamma) == (RbfSvc, 3.0, 0.25)
+        kernel, linear = built((11, 4), 7, kind="rbf_svm", C=3.0, exact_rows=10, components=5)[-2:]
+        assert (kernel.gamma, kernel.n_components, kernel.random_state) == (0.25, 5, 7)
+        assert linear.C == rbf_svm.LOGISTIC_C * 3
+
+    def test_forests(self):
+        forest = built(seed=11, kind="random_forest", trees=7, max_depth=2, min_leaf=3)
+        assert (forest.n_estimators, forest.max_depth, forest.min_samples_leaf) == (7, 2, 3)
+        assert (forest.random_state, forest.n_jobs, forest.max_samples) == (11, None, None)
+        assert built((101, 4), kind="random_forest", rows_per_tree=100).max_samples == 100
+
+    def test_boosting_holds_no_rows_out(self):
+        assert built((20_000, 4), kind="hist_gradient_boosting").early_stopping is False
+
+    def test_linear_models(self):
+        assert built(kind="logistic_regression", C=0.5)[-1].C == 0.5
+        assert built((79, 4), kind="linear_svm", C=0.5)[-1].dual
+        assert not built((80, 4), kind="linear_svm", C=0.5)[-1].dual
+
+    def test_no_more_neighbours_than_rows(self):
+        assert built((3, 4), kind="knn", k=5)[-1].n_neighbors == 3
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_support_vectors_by_matrix_products_are_those_of_libsvm(classes, monkeypatch):
+    from sklearn.svm import SVC
+
+    monkeypatch.setattr(rbf, "_KERNEL_VALUES", 1000)  # several blocks
+    draws = np.random.default_rng(classes)
+    codes = draws.integers(0, classes, 200) * 2
+    values = (draws.normal(size=(200, 6)) + codes[:, None] / 3).astype(np.float32)
+    model = RbfSvc(C=2.0).fit(values, codes)
+    asked = draws.normal(size=(300, 6)).astype(np.float32)
+    np.testing.assert_allclose(model.decision_function(asked), SVC.decision_function(model, asked), atol=1e-9)
+    assert model.decision_function(asked[:0]).shape[0] == 0
+    assert (
+        model.predict(asked) == SVC.predict(model, asked)
+    ).mean() > 0.97  # libsvm breaks ties by class order
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OPTIONS if OPTIONS[kind].get("features")])
+@pytest.mark.filterwarnings("error")
+def test_columns_that_hardly_vary_make_no_holes(kind):
+    codes = np.arange(40) % 2
+    level = codes.astype(np.float32)
+    flat, tiny, far = np.full(40, 7.0), 1e-30 * level, 1e6 + level / 8
+    values = np.column_stack([flat, tiny, far, level]).astype(np.float32)
+    estimator = classical.fit(OPTIONS[kind], values, codes, seed=0)
+    assert (estimator.predict(values) == codes).all()
+    shares = classical.softmax(classical.raw_scores(estimator, values + 1, 2))
+    assert np.isfinite(shares).all()
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_a_seed_decides_everything_random(kind):
+    draws = np.random.default_rng(0)
+    codes = np.arange(80) % 3
+    values = (draws.normal(size=(80, 5)) + codes[:, None]).astype(np.float32)
+    first, second = (classical.fit(OPTIONS[kind], values, codes, seed=4) for _ in range(2))
+    assert np.array_equal(*(classical.raw_scores(model, values, 3) for model in (first, second)))

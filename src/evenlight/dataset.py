@@ -1,11 +1,12 @@
 """A data set on disk, read through its manifest: usable rows, their images, their features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evenlight.errors import UserError
 from evenlight.feature_table import join_families
 from evenlight.storage import read_array, read_table
 
@@ -46,3 +47,49 @@ def load_features(
     shards = sorted(set(rows["shard"]))
     tables = {family: [folder / family / f"{shard}.parquet" for shard in shards] for family in families}
     return join_families(tables, rows["path"].tolist())
+
+
+def model_values(
+    rows: "pd.DataFrame",
+    options: Mapping[str, Any],
+    folder: Path,
+    families: Sequence[str],
+    columns: Sequence[str] | None,
+) -> tuple[np.ndarray, list[str]]:
+    """What a classical model sees of these manifest rows, in their order: float32 (N, D), and the column names.
+
+    Args:
+        rows: of the manifest.
+        options: the model's; one with `file_data` sees columns of the manifest itself.
+        folder: of the feature tables.
+        families: the feature families to read.
+        columns: the columns wanted, in this order; None for all of the families.
+
+    Raises:
+        UserError: there are no rows, an image lacks features, or there is no column of such a name.
+    """
+    if options.get("file_data"):
+        wanted = list(options["file_data"])
+        return rows[wanted].to_numpy(dtype=np.float32), wanted
+    values, found = load_features(rows, folder, families)
+    if columns is None:
+        return values, found
+    places = {column: place for place, column in enumerate(found)}
+    missing = [column for column in columns if column not in places]
+    if missing:
+        raise UserError(
+            f"there is no feature column {missing[0]!r} in {folder}; `evenlight features --list` prints them all."
+            " Correct the model in params.yaml, or run `snakemake --cores 8` to train it on what is computed now"
+        )
+    return values[:, [places[column] for column in columns]], list(columns)
+
+
+def kept_together(rows: "pd.DataFrame") -> np.ndarray:
+    """What these manifest rows must not be torn from in cross-validation: their source, else their near-duplicates.
+
+    Returns:
+        str (N,); rows with equal keys belong together.
+    """
+    source = rows["source"].to_numpy(dtype=object)
+    component = "component " + rows["component"].astype(str).to_numpy(dtype=object)
+    return np.where(source == "", component, "source " + source).astype(str)

@@ -70,6 +70,19 @@ def make_split(
     return result if known is None else np.where(np.isin(known.astype(str), names), known, result)
 
 
+def make_folds(labels: np.ndarray, keys: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Fold of every image, 0 to folds - 1, drawn as splits are: int64 (N,).
+
+    Args:
+        labels: int (N,), class codes from 0.
+        keys: images that share one stay together (N,); a path each for folds at random.
+        folds: number of folds; some stay empty where there are fewer keys.
+        seed: of the order in which keys are dealt.
+    """
+    shares = {str(fold): 1.0 for fold in range(folds)}
+    return make_split(labels, keys.astype(str), shares, seed).astype(np.int64)
+
+
 def _settled(codes: np.ndarray, key_count: int, names: Sequence[str], known: np.ndarray | None) -> np.ndarray:
     """Where each key's known images are: a place in `names`, the first of several, -1 for keys that are new."""
     settled = np.full(key_count, len(names))

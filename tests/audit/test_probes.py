@@ -3,7 +3,8 @@
 import numpy as np
 from audit_world import world
 
-from evenlight.audit.probes import families_together, make_folds, probabilities, standardised
+from evenlight.audit.probes import families_together, probabilities, standardised
+from evenlight.splits import make_folds
 from evenlight.sampling import sample
 
 

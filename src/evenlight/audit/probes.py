@@ -1,7 +1,6 @@
 """A logistic regression on standardised columns, asked about images that it was not trained on.
 
-Folds are made as splits are (`evenlight.splits.make_split`): stratified by class, and torn nowhere where images
-share a key.
+Folds come from `evenlight.splits.make_folds`: stratified by class, and torn nowhere where images share a key.
 """
 
 import warnings
@@ -11,24 +10,11 @@ import numpy as np
 
 from evenlight.audit.data import AuditData
 from evenlight.sampling import sample as sample
-from evenlight.splits import make_split
+from evenlight.splits import make_folds as make_folds
 
 _ITERATIONS = 1000
 _ROWS = 4096  # rows in memory as float64 at one time
 _FLAT = 1e-6  # columns that vary less hold no information
-
-
-def make_folds(codes: np.ndarray, keys: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Fold of every image, 0 to folds - 1: int64 (N,).
-
-    Args:
-        codes: class codes from 0 (N,).
-        keys: images that share one stay together (N,); a path each for folds at random.
-        folds: number of folds; some stay empty where there are fewer keys.
-        seed: of the order in which keys are dealt.
-    """
-    shares = {str(fold): 1.0 for fold in range(folds)}
-    return make_split(codes, keys.astype(str), shares, seed).astype(np.int64)
 
 
 def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, strength: float) -> np.ndarray:

@@ -14,23 +14,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from evenlight.errors import UserError
+from evenlight.models.classical import kind_module, kind_names
 from evenlight.outline import is_network
 from evenlight.storage import read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
-
-# fixed: what a file asks for itself must never be trusted
-TRUSTED_TYPES = [
-    "evenlight.models.threshold.ThresholdRule",
-    "sklearn.ensemble._forest.RandomForestClassifier",
-    "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.pipeline.Pipeline",
-    "sklearn.preprocessing._data.StandardScaler",
-    "sklearn.svm._classes.SVC",
-    "sklearn.tree._classes.DecisionTreeClassifier",
-    "sklearn.tree._tree.Tree",
-]
 
 CLASSICAL_FILE = "model.skops"
 DESCRIPTION_FILE = "model.json"
@@ -62,9 +51,20 @@ def load_classical(folder: Path) -> "ClassifierMixin":
     """
     file = folder / CLASSICAL_FILE
     try:
-        return _skops().loads(file.read_bytes(), trusted=TRUSTED_TYPES)
+        return _skops().loads(file.read_bytes(), trusted=trusted_types())
     except Exception as problem:  # skops raises many types on damaged and on hostile files
         raise UserError(f"{file}: not a model that can be read safely ({problem})") from None
+
+
+def trusted_types() -> list[str]:
+    """All types that a model file may hold: what our kinds are made of, never what a file asks for itself."""
+    return sorted({name for kind in kind_names() for name in kind_module(kind).TRUSTED_TYPES})
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TRUSTED_TYPES":  # until tracking_model.py calls trusted_types()
+        return trusted_types()
+    raise AttributeError(name)
 
 
 def _skops() -> ModuleType:

@@ -1,137 +1,87 @@
 """Classical models on feature tables.
 
-To add one: an options class, a function that builds the estimator, and an entry in KINDS. scikit-learn is imported
-inside the functions, because the Snakefile imports this module to check params.yaml.
+A kind is a module of `evenlight.models.kinds` with `Options` (pydantic), `build(options, shape, seed)` (an unfitted
+estimator for a table of (rows, columns)) and `TRUSTED_TYPES` (all that its file may hold). To add one: write the
+module, name it in params.yaml. The Snakefile imports them all to check params.yaml, so scikit-learn is imported inside
+functions.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from evenlight.settings import Settings
+import evenlight.models.kinds
+from evenlight.plugins import load_module, module_names
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
 
 
-class Threshold(Settings):
-    """One column, one cut, chosen on training images: the rule that every other model should beat."""
-
-    kind: Literal["threshold"]
-    feature: str = Field("brightness_v_mean", description="the feature column to cut")
+def kind_names() -> list[str]:
+    """Names of all kinds of classical models, sorted."""
+    return module_names(evenlight.models.kinds)
 
 
-class _OnFeatures(Settings):
-    features: list[str] = Field(min_length=1, description="feature families the model sees")
+def kind_module(name: str) -> ModuleType:
+    """The module of a kind.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    return load_module(evenlight.models.kinds, name, "kind of model")
 
 
-class LogisticRegression(_OnFeatures):
-    """Linear, with probabilities; good where there are many columns."""
+def __getattr__(name: str) -> Any:
+    if name == "KINDS":  # until params.py asks kind_names() and kind_module()
+        from types import SimpleNamespace
 
-    kind: Literal["logistic_regression"]
-    C: float = Field(
-        0.1, gt=0, description="smaller is simpler; 0.01 for thousands of columns, 1 for a handful"
-    )
-
-
-class RbfSvm(_OnFeatures):
-    """Support vectors with curved boundaries; the strongest here, slow above 20,000 images."""
-
-    kind: Literal["rbf_svm"]
-    C: float = Field(10.0, gt=0, description="smaller is smoother")
-    gamma: float | Literal["scale"] = Field(
-        "scale", description="reach of one example; `scale` suits most tables"
-    )
-
-
-class RandomForest(_OnFeatures):
-    """Many trees on random parts of the table; needs no tuning."""
-
-    kind: Literal["random_forest"]
-    trees: int = Field(300, ge=1, le=5000, description="more is steadier and slower")
-    max_depth: int | None = Field(None, ge=1, description="deepest level of a tree; null for no limit")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of classical model: its options and how to build it."""
-
-    options: type[Settings]
-    build: Callable[[Any, int], "ClassifierMixin"]
-
-
-def _threshold(options: Threshold, seed: int) -> "ClassifierMixin":
-    from evenlight.models.threshold import ThresholdRule
-
-    return ThresholdRule()
-
-
-def _logistic_regression(options: LogisticRegression, seed: int) -> "ClassifierMixin":
-    from sklearn.linear_model import LogisticRegression as Estimator
-
-    return _scaled(Estimator(C=options.C, max_iter=2000))
-
-
-def _rbf_svm(options: RbfSvm, seed: int) -> "ClassifierMixin":
-    from sklearn.svm import SVC
-
-    return _scaled(SVC(C=options.C, gamma=options.gamma, cache_size=1000))
-
-
-def _random_forest(options: RandomForest, seed: int) -> "ClassifierMixin":
-    from sklearn.ensemble import RandomForestClassifier
-
-    # parallelism is over models: `n_jobs` would be stored in the file
-    return RandomForestClassifier(n_estimators=options.trees, max_depth=options.max_depth, random_state=seed)
-
-
-def _scaled(estimator: "ClassifierMixin") -> "ClassifierMixin":
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), estimator)
-
-
-KINDS: dict[str, Kind] = {
-    "threshold": Kind(Threshold, _threshold),
-    "logistic_regression": Kind(LogisticRegression, _logistic_regression),
-    "rbf_svm": Kind(RbfSvm, _rbf_svm),
-    "random_forest": Kind(RandomForest, _random_forest),
-}
+        return {kind: SimpleNamespace(options=kind_module(kind).Options) for kind in kind_names()}
+    raise AttributeError(name)
 
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """A model's entry in params.yaml with what it leaves out filled in."""
-    return KINDS[options["kind"]].options(**options).model_dump()
+    return dict(kind_module(options["kind"]).Options(**options).model_dump())
 
 
-def columns_of(options: Mapping[str, Any], columns: list[str]) -> list[str]:
-    """The columns of the joined families that a model uses: one for a threshold, else all."""
-    return [options["feature"]] if options["kind"] == "threshold" else columns
+def columns_of(options: Mapping[str, Any]) -> list[str] | None:
+    """Exact names of the columns that a model's entry asks for; None for all columns of its features."""
+    if "feature" in options:
+        return [options["feature"]]
+    named = options.get("columns") or options.get("file_data")
+    return None if named is None else list(named)
 
 
-def families_of(options: Mapping[str, Any], families: list[str]) -> list[str]:
-    """The families that a model's entry in params.yaml needs, among those that are computed."""
-    if options["kind"] == "threshold":
-        fitting = [name for name in families if options["feature"].startswith(f"{name}_")]
-        return sorted(fitting, key=len)[-1:]
-    return list(options["features"])
+def families_of(options: Mapping[str, Any], families: Sequence[str]) -> list[str]:
+    """The feature families that a model's entry in params.yaml needs, among those that are computed.
+
+    Single columns are of the family with the longest name that theirs begins with.
+    """
+    columns = columns_of(options)
+    if columns is None:
+        return list(options.get("features", ()))
+    found = [_family_of(column, families) for column in columns]
+    return list(dict.fromkeys(family for family in found if family is not None))
+
+
+def _family_of(column: str, families: Sequence[str]) -> str | None:
+    fitting = [name for name in families if column.startswith(f"{name}_")]
+    return max(fitting, key=len, default=None)
 
 
 def fit(options: Mapping[str, Any], values: np.ndarray, codes: np.ndarray, seed: int) -> "ClassifierMixin":
     """Fit a model on training rows only.
 
     Args:
-        options: the model's entry in params.yaml.
+        options: the model's entry in params.yaml, with one value where it may hold a list (search.py chooses it).
         values: float32 (N, D).
         codes: class codes (N,).
         seed: for models that draw random numbers.
     """
-    kind = KINDS[options["kind"]]
-    return kind.build(kind.options(**options), seed).fit(values, codes)
+    kind = kind_module(options["kind"])
+    return kind.build(kind.Options(**options), values.shape, seed).fit(values, codes)
 
 
 def raw_scores(estimator: "ClassifierMixin", values: np.ndarray, class_count: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evenlight.dataset import load_features, load_images, usable_rows
+from evenlight.dataset import load_images, model_values, usable_rows
 from evenlight.errors import UserError
 from evenlight.models import artifacts, classical
 from evenlight.outline import is_network
@@ -39,23 +39,16 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
         estimator = artifacts.load_classical(model)
         temperature = description["fit"].get("temperature", 1.0)
         for here in _shards(rows):
-            values, columns = load_features(rows.iloc[here], features, description["families"])
-            chosen = _places(description["columns"], columns)
-            raw = classical.raw_scores(estimator, values[:, chosen], len(classes))
+            values, _ = model_values(
+                rows.iloc[here],
+                description["options"],
+                features,
+                description["families"],
+                description["columns"],
+            )
+            raw = classical.raw_scores(estimator, values, len(classes))
             scores[here] = classical.softmax(raw / temperature)
     write_table(table, _prediction_table(rows, classes, scores))
-
-
-def _places(wanted: list[str], columns: list[str]) -> list[int]:
-    """Where the model's columns are in the features of today."""
-    places = {column: place for place, column in enumerate(columns)}
-    missing = [column for column in wanted if column not in places]
-    if missing:
-        raise UserError(
-            f"the model needs the feature column {missing[0]!r}, which is no longer computed;"
-            " run `snakemake --cores 8` to train it again"
-        )
-    return [places[column] for column in wanted]
 
 
 def _shards(rows: pd.DataFrame) -> list[np.ndarray]:

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from evenlight.dataset import load_features, usable_rows
+from evenlight.dataset import kept_together, model_values, usable_rows
 from evenlight.errors import UserError
 from evenlight.models import classical
 from evenlight.models.artifacts import describe, save_classical
+from evenlight.models.search import hyper_parameters, out_of_fold_scores, search
 from evenlight.progress import say
 from evenlight.runtime import seed_for
 from evenlight.storage import file_sha256, read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEARCH = {"folds": 5, "factor": 3.0, "minimum": 500}
 
 
 def train(
@@ -27,30 +32,52 @@ def train(
     classes: Path,
     features: Path,
     folder: Path,
+    settings: Mapping[str, Any] = _SEARCH,
 ) -> None:
-    """Fit one model on the training images; scores are made probabilities on the validation images.
+    """Fit one model on the training images; decision values are made probabilities on images that it did not see.
+
+    Hyper-parameters given as lists are chosen by cross-validation among the training images.
+
+    Args:
+        name: of the model.
+        options: its entry in params.yaml.
+        families: names of all feature families that are computed.
+        region, standardize: settings that the model was made with, for its description.
+        seed: of everything random.
+        manifest: manifest.parquet.
+        classes: classes.json.
+        features: folder of the feature tables.
+        folder: where the model goes.
+        settings: `search:` of params.yaml.
 
     Raises:
         UserError: the training images are of one class, or a column is missing.
     """
     options = classical.with_defaults(options)
-    rows = usable_rows(manifest)
-    names = read_json(classes)
-    wanted = classical.families_of(options, families)
-    codes = rows.loc[rows["split"] == "train", "label_index"].to_numpy()
+    rows, names = usable_rows(manifest), read_json(classes)
+    used = classical.families_of(options, families)
+    training, codes = _of_split(rows, "train")
     check_training_classes(codes, names)
-    values, columns = _training_columns(rows[rows["split"] == "train"], options, features, wanted)
+    values, columns = model_values(training, options, features, used, classical.columns_of(options))
     say(f"fitting {name} on {len(codes):,} images and {len(columns):,} columns")
-    estimator = classical.fit(options, values, codes, seed_for(seed, name))
-    facts: dict[str, Any] = {"training_images": len(codes)}
+    keys, own_seed = kept_together(training), seed_for(seed, name)
+    chosen, candidates = search(options, values, codes, keys, settings, own_seed)
+    estimator = classical.fit(chosen, values, codes, own_seed)
+    facts = {"training_images": len(codes), "chosen": hyper_parameters(chosen), "search": candidates}
     if hasattr(estimator, "threshold_"):
         facts["threshold"] = estimator.threshold_
     if not hasattr(estimator, "predict_proba"):
-        unseen = rows[rows["split"] == "validation"]
-        unseen = unseen if len(unseen) else rows[rows["split"] == "train"]
-        values, _ = _training_columns(unseen, options, features, wanted)
-        scores = classical.raw_scores(estimator, values, len(names))
-        facts["temperature"] = classical.fit_temperature(scores, unseen["label_index"].to_numpy())
+        unseen, unseen_codes = _of_split(rows, "validation")
+        if len(unseen):
+            unseen_values, _ = model_values(unseen, options, features, used, columns)
+            scores, by = classical.raw_scores(estimator, unseen_values, len(names)), "validation images"
+        else:
+            asked, scores = out_of_fold_scores(
+                chosen, values, codes, keys, settings["folds"], len(names), own_seed
+            )
+            unseen_codes, by = codes[asked], "training images, out of fold"
+        say(f"  scores become probabilities by {len(unseen_codes):,} {by}")
+        facts |= {"temperature": classical.fit_temperature(scores, unseen_codes), "calibrated_on": by}
     description = describe(
         name,
         options,
@@ -58,7 +85,7 @@ def train(
         region=dict(region),
         standardize=dict(standardize),
         columns=columns,
-        families=wanted,
+        families=used,
         input_shape=[*standardize["size"], 1 if standardize["color"] == "gray" else 3],
         seed=seed,
         fit=facts,
@@ -67,19 +94,10 @@ def train(
     save_classical(folder, estimator, description)
 
 
-def _training_columns(
-    rows: pd.DataFrame, options: Mapping[str, Any], features: Path, families: list[str]
-) -> tuple[np.ndarray, list[str]]:
-    """The columns that a model uses, of these rows."""
-    values, columns = load_features(rows, features, families)
-    chosen = classical.columns_of(options, columns)
-    places = {column: place for place, column in enumerate(columns)}
-    missing = [column for column in chosen if column not in places]
-    if missing:
-        raise UserError(
-            f"params.yaml: there is no feature column {missing[0]!r}; `evenlight features --list` prints them all"
-        )
-    return values[:, [places[column] for column in chosen]], chosen
+def _of_split(rows: "pd.DataFrame", split: str) -> tuple["pd.DataFrame", np.ndarray]:
+    """The manifest's rows of a split, and their class codes."""
+    here = rows[rows["split"] == split]
+    return here, here["label_index"].to_numpy(dtype=np.int64)
 
 
 def check_training_classes(codes: np.ndarray, names: list[str]) -> None:

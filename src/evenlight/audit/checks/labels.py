@@ -23,13 +23,14 @@ from pydantic import Field
 
 from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Evidence, Finding, Gallery, Result, severity_at
-from evenlight.audit.probes import families_together, make_folds, probabilities
+from evenlight.audit.probes import families_together, probabilities
 from evenlight.audit.statistics import fisher_midp, holm
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.runtime import seed_for
 from evenlight.sampling import sample
 from evenlight.settings import Settings, ThreeLevels
+from evenlight.splits import make_folds
 
 CHECK = "labels"
 _COMPONENTS = 256

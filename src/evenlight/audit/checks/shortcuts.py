@@ -26,13 +26,14 @@ from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Cell, Evidence, Finding, Gallery, Result, Table, severity_at
 from evenlight.audit.marks import border_differences
 from evenlight.audit.measures import FILE, WORDS, categorical, numeric
-from evenlight.audit.probes import make_folds, probabilities, standardised
+from evenlight.audit.probes import probabilities, standardised
 from evenlight.audit.statistics import holm, mann_whitney_each
 from evenlight.audit.wording import chance, counted, listed, many, percent
 from evenlight.evaluation.intervals import wilson
 from evenlight.properties import NAMES
 from evenlight.runtime import seed_for
 from evenlight.settings import Settings, ThreeLevels
+from evenlight.splits import make_folds
 
 CHECK = "shortcuts"
 _TABLE = "How well single properties tell a class from the rest"
