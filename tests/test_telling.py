@@ -34,9 +34,12 @@ def test_strength_and_auc_are_those_of_kruskal_wallis_and_mann_whitney_with_ties
     values = np.round(draws.normal(size=(300, 70)) + 0.3 * codes[:, None], 1)  # more than one block
     values[0] = 1e30
     strength, auc = strengths(values.astype(np.float32), codes, 5)
+    order = np.argsort(codes, kind="stable")  # every class apart from the others
+    most = stats.kruskal(*np.split(np.arange(300.0), np.cumsum(np.bincount(codes))[:-1])).statistic / 299
+    assert strengths(np.argsort(order, kind="stable")[:, None], codes, 4)[0].tolist() == pytest.approx([1])
     for column in (0, 63, 64, 69):
         groups = [values[codes == code, column] for code in range(4)]
-        assert strength[column] == pytest.approx(stats.kruskal(*groups).statistic / 299)
+        assert strength[column] * most == pytest.approx(stats.kruskal(*groups).statistic / 299)
         rest = values[codes != 2, column]
         u = stats.mannwhitneyu(groups[2], rest).statistic
         assert auc[2, column] == pytest.approx(u / len(groups[2]) / len(rest))

@@ -53,8 +53,9 @@ def strengths(values: np.ndarray, codes: np.ndarray, classes: int) -> tuple[np.n
         classes: number of classes K.
 
     Returns:
-        strength (D,): the share of the variance of ranks that lies between classes, eta squared of ranks, 0 to 1
-        (Kruskal and Wallis 1952: their H divided by N - 1; chance alone gives about (K - 1) / (N - 1)).
+        strength (D,): the share of the variance of ranks that lies between classes (Kruskal and Wallis 1952: their H
+        divided by N - 1), as a share of what it is where no value of one class lies among those of another: 0 to 1.
+        Chance alone gives about (K - 1) / (N - 1).
         auc (K, D): the chance that an image of a class has a larger value than one of the others, ties counting
         half (Mann and Whitney 1947); NaN for a class without an image or with all of them.
     """
@@ -83,9 +84,11 @@ def _block(values: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndar
     with np.errstate(divide="ignore", invalid="ignore"):
         between = np.where(counts > 0, sums**2 / counts, 0).sum(axis=0) - n * center**2
         whole = (ranks**2).sum(axis=0) - n * center**2
+        most = 1 - (counts**3 - counts).sum(axis=0) / (n**3 - n)  # of it without ties
         auc = (sums / counts - (counts + 1) / 2) / (n - counts)
     # where all values are the same, rounding leaves something near 0
-    strength = np.divide(between, whole, out=np.zeros_like(whole), where=whole > 1e-6)
+    varies = (whole > 1e-6) & (most > 0)
+    strength = np.divide(between, whole * most, out=np.zeros_like(whole), where=varies)
     return np.clip(strength, 0, 1), np.where((counts > 0) & (counts < n), auc, np.nan)
 
 
