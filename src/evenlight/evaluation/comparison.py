@@ -39,7 +39,7 @@ class Pair:
 
 
 def mcnemar_midp(only_first: int, only_second: int) -> float:
-    """Two-sided mid-p of McNemar's test; images must be independent.
+    """Mid-p of McNemar's test, twice the smaller one-sided one; images must be independent.
 
     It kept its level in all 9,595 settings of Fagerland, Lydersen and Laake (2013), where the exact test was far
     too careful and the one with a continuity correction no better.
@@ -244,9 +244,10 @@ def sweep_summary(
 
 
 def _order(value: Any) -> tuple[bool, float, str]:
-    """Numbers by size, then everything else by its text."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return not number, float(value) if number else 0.0, json.dumps(value, sort_keys=True)
+    """Numbers by size, then lists by length, then everything by its text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    size = float(value) if is_number else float(len(value)) if isinstance(value, list) else 0.0
+    return not is_number, size, json.dumps(value, sort_keys=True)
 
 
 def _number(value: float) -> float | None:
