@@ -159,6 +159,38 @@ def learn_feature(
 
 
 @app.command(rich_help_panel=_WORKFLOW)
+def summarize_features(
+    *,
+    manifest: PathOption,
+    classes: PathOption,
+    features: PathOption,
+    entries: Json,
+    settings: Json = "{}",
+    folder: PathOption,
+) -> None:
+    """Sum up the feature tables: what is missing, which columns tell the classes apart."""
+    from evenlight.stages import summarize_features as stage
+
+    stage.summarize_features(manifest, classes, features, entries, settings, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def ablate(
+    *,
+    manifest: PathOption,
+    classes: PathOption,
+    features: PathOption,
+    families: Json,
+    settings: Json = "{}",
+    folder: PathOption,
+) -> None:
+    """Find out which feature families pay, by cross-validation among the training images."""
+    from evenlight.stages import ablate as stage
+
+    stage.ablate(manifest, classes, features, families, settings, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
 def train(
     name: str,
     *,
@@ -171,6 +203,7 @@ def train(
     classes: PathOption,
     features: Path = Path(),
     images: Path = Path(),
+    search: Annotated[Any, typer.Option(parser=_json, metavar="JSON", help="how lists are searched")] = "{}",
     folder: PathOption,
 ) -> None:
     """Train one model: a classical one on feature tables, a network on standardized images."""
@@ -181,7 +214,19 @@ def train(
     else:
         from evenlight.stages import train as stage
 
-        stage.train(name, options, families, region, standardize, seed, manifest, classes, features, folder)
+        stage.train(
+            name,
+            options,
+            families,
+            region,
+            standardize,
+            seed,
+            manifest,
+            classes,
+            features,
+            folder,
+            search,
+        )
 
 
 @app.command(rich_help_panel=_WORKFLOW)
@@ -211,6 +256,31 @@ def evaluate(
 
 
 @app.command(rich_help_panel=_WORKFLOW)
+def importance(
+    model: Path,
+    *,
+    manifest: PathOption,
+    features: PathOption,
+    settings: Json = "{}",
+    target: PathOption,
+) -> None:
+    """Measure what a classical model loses when a feature family is shuffled among the test images."""
+    from evenlight.stages import importance as stage
+
+    stage.importance(model, manifest, features, settings, target)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def plot_boundary(
+    model: Path, *, manifest: PathOption, features: PathOption, entries: Json, picture: PathOption
+) -> None:
+    """Draw the decision regions of a classical model on one or two columns."""
+    from evenlight.stages import plot_boundary as stage
+
+    stage.plot_boundary(model, manifest, features, entries, picture)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
 def plot_history(history: Path, picture: Path) -> None:
     """Draw the learning curves of a network."""
     from evenlight.stages import plot_history as stage
@@ -224,6 +294,27 @@ def summarize(folder: Path, *, models: PathOption, name: Annotated[list[str], ty
     from evenlight.stages import evaluate as stage
 
     stage.summarize(folder, {model: models / model for model in name}, folder)
+
+
+@app.command(rich_help_panel=_WORKFLOW)
+def compare(
+    dataset: str,
+    *,
+    models: PathOption,
+    name: Annotated[list[str], typer.Option()],
+    manifest: PathOption,
+    source: Json = "null",
+    best: PathOption,
+    sweeps: Json = "{}",
+    confidence: float = 0.95,
+    benchmarks: Path = Path("logs/benchmarks"),
+    results: PathOption,
+) -> None:
+    """Test which models differ on the same test images, and put what they cost beside it."""
+    from evenlight.stages import compare as stage
+
+    folders = {model: models / model for model in name}
+    stage.compare(dataset, folders, manifest, source, best, sweeps, confidence, benchmarks, results)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

@@ -16,13 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from evenlight import regions
 from evenlight.audit.data import Common
 from evenlight.audit.registry import check_module, check_names
+from evenlight.evaluation.ablation import Ablation
+from evenlight.evaluation.importance import Importance
 from evenlight.feature_table import family, family_names
-from evenlight.models.classical import KINDS
+from evenlight.models.classical import kind_module, kind_names
 from evenlight.models.training import CnnOptions
 from evenlight.params_checks import choose_families, cross_checks
 from evenlight.params_problems import Places, problem_of
 from evenlight.params_text import Lines, ParamsError, parse
 from evenlight.settings import Settings
+from evenlight.stages.summarize_features import FeatureSummary
 from evenlight.standardize import Standardize
 from evenlight.sweeps import Sweep, expand
 
@@ -190,7 +193,9 @@ def _audit_model() -> type[BaseModel]:
 
 
 def _params_model() -> type[BaseModel]:
-    options = (*(kind.options for kind in KINDS.values()), CnnOptions)
+    # pydantic wants classes of different names
+    kinds = [create_model(f"Kind_{name}", __base__=kind_module(name).Options) for name in kind_names()]
+    options = (*kinds, CnnOptions)
     model: Any = Annotated[Union[options], Field(discriminator="kind")]  # noqa: UP007 (a tuple of types)
     return create_model(
         "Params",
@@ -206,6 +211,9 @@ def _params_model() -> type[BaseModel]:
         models=(dict[Name, model], Field(min_length=1, description="as many as you like, several of a kind")),
         audit=(_audit_model(), Field(default_factory=_audit_model(), description="checks of the data")),
         search=(Search, Search()),
+        feature_summary=(FeatureSummary, FeatureSummary()),
+        ablation=(Ablation | None, Field(None, description="absent: feature families are not compared")),
+        importance=(Importance | None, Field(None, description="absent: no family is shuffled")),
         evaluate=(Evaluate, Evaluate()),
         embed=(Embed | None, Field(None, description="absent: no pictures of the feature space")),
         max_quarantine=(float, Field(1.0, ge=0, le=1, description="largest share of quarantined files")),

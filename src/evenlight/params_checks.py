@@ -39,9 +39,10 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
         if isinstance(options, Mapping) and "features" in options:
             path = ("audit", "checks", name, "features")
             problems += _check_families(path, options["features"], computed, place)
-    embed = params.get("embed")
-    if isinstance(embed, Mapping):
-        problems += _check_families(("embed", "features"), embed.get("features"), computed, place)
+    for path in (("embed", "features"), ("ablation", "features"), ("ablation", "base")):
+        section = params.get(path[0])
+        if isinstance(section, Mapping):
+            problems += _check_families(path, section.get(path[1]), computed, place)
     return problems
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +51,8 @@ def settings() -> dict:
     wanted = ("brightness_threshold", "logistic_regression", "cnn_small")
     params["models"] = {name: params["models"][name] for name in wanted}
     params["models"]["cnn_small"]["epochs"] = 2
+    params["features"]["symmetry"] = {}  # which `make_project` adds
+    params["models"]["logistic_regression"]["features"].append("symmetry")
     params["embed"] |= {"maximum": 60, "features": ["brightness", "color"]}
     return params
 
@@ -64,6 +67,11 @@ def make_project(folder: Path) -> Path:
         else:
             shutil.copy(source, folder / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
+    # the recipe "add a feature family", followed to the letter
+    recipe = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    module = re.search(r"saved as `symmetry\.py`.*?```python\n(.*?)```", recipe, flags=re.DOTALL)
+    assert module
+    (folder / "src" / "evenlight" / "features" / "symmetry.py").write_text(module[1], encoding="utf-8")
     return folder
 
 
@@ -177,6 +185,19 @@ def test_every_model_scores_every_image(project: Path) -> None:
         share = float((test["true_label"] == test["predicted_label"]).mean())
         assert metrics["splits"]["test"]["accuracy"]["value"] == pytest.approx(share)
         assert set(metrics["splits"]["test"]["per_group"]) == {"camera", "weather"}
+
+
+def test_a_feature_family_is_one_file_and_one_entry(project: Path) -> None:
+    table = pd.read_parquet(project / "data/features/small/symmetry/0000.parquet")
+    assert table.columns.tolist() == ["path", "symmetry_left_right", "symmetry_top_bottom"]
+    manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
+    used = manifest[(manifest["verdict"] == "ok") & (manifest["shard"] == "0000")]
+    assert table["path"].tolist() == used["path"].tolist()
+    images = np.load(project / "data/standardized/small/0000.npy")
+    gray = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float) for image in images])
+    assert np.allclose(table["symmetry_left_right"], np.abs(gray - gray[:, :, ::-1]).mean(axis=(1, 2)), atol=1e-4)
+    description = json.loads((project / "models/small/logistic_regression/model.json").read_text())
+    assert description["columns"][-2:] == ["symmetry_left_right", "symmetry_top_bottom"]
 
 
 def test_names_and_labels_stay_data(project: Path) -> None:

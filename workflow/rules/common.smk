@@ -44,6 +44,8 @@ LEARNING = [name for name in FEATURES if learns(name, config["features"][name])]
 MODELS = sorted(config["models"])
 NETWORKS = outline.networks(config["models"])
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
+BOUNDARIES = outline.with_boundary(config["models"])
+IMPORTANCES = outline.with_importance(config)
 
 
 wildcard_constraints:
@@ -73,6 +75,11 @@ def feature_shards(families):
         for family in families
         for shard in SHARDS
     ]
+
+
+def feature_list(*path):
+    """The entries of `features:` that a setting names; all of them where it names none."""
+    return lookup("/".join(path), within=config, default=[]) or FEATURES
 
 
 def image_shards():

@@ -1,7 +1,7 @@
 """Predictions -> numbers with intervals, tables and pictures.
 
 Needs: models/<dataset>/<model>/predictions.parquet. Makes: results/<dataset>/<model>/ and the summaries beside it.
-Usual steps: one job per model, one that ranks them.
+Usual steps: one job per model, one that ranks them, one that compares them pair by pair.
 """
 
 
@@ -107,7 +107,43 @@ rule summarize_results:
         models=lambda wildcards: f"models/{wildcards.dataset}",
         names=" ".join(f"--name {name}" for name in MODELS),
     message:
-        "Comparing the models of {wildcards.dataset}"
+        "Ranking the models of {wildcards.dataset}"
     shell:
         "evenlight summarize {params.folder:q} --models {params.models:q} {params.names}"
         " > {log:q} 2>&1"
+
+
+rule compare_models:
+    """Which models differ for certain on the same test images, and what each of them cost."""
+    input:
+        predictions=collect(
+            "models/{{dataset}}/{model}/predictions.parquet", model=MODELS
+        ),
+        descriptions=collect("models/{{dataset}}/{model}/model.json", model=MODELS),
+        best="results/{dataset}/best.json",
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.compare"),
+    output:
+        comparison=ensure("results/{dataset}/comparison.json", non_empty=True),
+        table=ensure("results/{dataset}/provenance/comparison.csv", non_empty=True),
+        page=ensure("results/{dataset}/provenance/comparison.html", non_empty=True),
+    log:
+        "logs/compare_models/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/compare_models/{dataset}.tsv"
+    threads: 1
+    params:
+        results=lambda wildcards, output: os.path.dirname(output.comparison),
+        models=lambda wildcards: f"models/{wildcards.dataset}",
+        names=" ".join(f"--name {name}" for name in MODELS),
+        source=lambda wildcards: as_json(source_column(SETTINGS)),
+        sweeps=as_json(config["sweeps"]),
+        confidence=config["evaluate"]["confidence"],
+        benchmarks="logs/benchmarks",
+    message:
+        "Comparing the models of {wildcards.dataset} pair by pair"
+    shell:
+        "evenlight compare {wildcards.dataset} --models {params.models:q} {params.names}"
+        " --manifest {input.manifest:q} --source {params.source:q} --best {input.best:q}"
+        " --sweeps {params.sweeps:q} --confidence {params.confidence}"
+        " --benchmarks {params.benchmarks:q} --results {params.results:q} > {log:q} 2>&1"

@@ -1,7 +1,9 @@
-"""Feature tables and networks -> pictures in two dimensions.
+"""Feature tables and models -> pictures in two dimensions, decision boundaries, what models lean on.
 
-Needs: data/features/, data/standardized/, networks. Makes: results/<dataset>/embeddings/.
-Usual steps: one job for the feature table, one per network.
+Needs: data/features/, data/standardized/, models/. Makes: results/<dataset>/embeddings/ and files in
+results/<dataset>/<model>/.
+Usual steps: one job for the feature table, one per network; one per model on one or two columns, one per model on
+several families.
 """
 
 
@@ -91,3 +93,67 @@ rule embed_network:
         "evenlight embed --manifest {input.manifest:q} --classes {input.classes:q}"
         " --images {params.images:q} --model {params.model:q}"
         " --settings {params.settings:q} --folder {params.folder:q} > {log:q} 2>&1"
+
+
+rule plot_boundary:
+    """Decision regions of a model on one or two columns."""
+    input:
+        tables=lambda wildcards: model_inputs(wildcards.model),
+        model="models/{dataset}/{model}/model.skops",
+        description="models/{dataset}/{model}/model.json",
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.plot_boundary"),
+    output:
+        picture=report(
+            "results/{dataset}/{model}/boundary.png",
+            caption="../report/boundary.rst",
+            category="Explanation",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "figure": "decision boundary"},
+        ),
+    log:
+        "logs/plot_boundary/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/plot_boundary/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(BOUNDARIES) or "(?!)",
+    threads: 1
+    params:
+        model=lambda wildcards, input: os.path.dirname(input.description),
+        entries=as_json(config["features"]),
+        features="data/features/{dataset}",
+    message:
+        "Drawing the decision boundary of {wildcards.model}"
+    shell:
+        "evenlight plot-boundary {params.model:q} --manifest {input.manifest:q}"
+        " --features {params.features:q} --entries {params.entries:q}"
+        " --picture {output.picture:q} > {log:q} 2>&1"
+
+
+rule measure_importance:
+    """What a model loses on test images when a feature family is shuffled."""
+    input:
+        tables=lambda wildcards: model_inputs(wildcards.model),
+        model="models/{dataset}/{model}/model.skops",
+        description="models/{dataset}/{model}/model.json",
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=sources("evenlight.stages.importance"),
+    output:
+        table=ensure("results/{dataset}/{model}/importance.json", non_empty=True),
+    log:
+        "logs/measure_importance/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/measure_importance/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(IMPORTANCES) or "(?!)",
+    threads: 1
+    params:
+        model=lambda wildcards, input: os.path.dirname(input.description),
+        settings=as_json(config["importance"]),
+        features="data/features/{dataset}",
+    message:
+        "Measuring which features {wildcards.model} leans on"
+    shell:
+        "evenlight importance {params.model:q} --manifest {input.manifest:q}"
+        " --features {params.features:q} --settings {params.settings:q}"
+        " --target {output.table:q} > {log:q} 2>&1"

@@ -1,7 +1,9 @@
 """Standardized arrays -> feature tables.
 
 Needs: data/standardized/<dataset>/. Makes: data/features/<dataset>/<feature>/<shard>.parquet.
-Usual steps: one job per entry of `features:` and shard; an entry that learns, such as a vocabulary, learns first.
+and results/<dataset>/features/.
+Usual steps: one job per entry of `features:` and shard; an entry that learns, such as a vocabulary, learns first. Then
+one job that sums the tables up, and one that finds out which families pay.
 """
 
 
@@ -67,3 +69,79 @@ rule extract_features:
         "evenlight features {wildcards.feature} --images {input.images:q}"
         " --shard {input.shard:q} --color {params.color} --options {params.options:q}"
         " {params.learned} --table {output.table:q} > {log:q} 2>&1"
+
+
+rule summarize_features:
+    """What the feature tables hold, and which columns tell the classes apart."""
+    input:
+        tables=feature_shards(FEATURES),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        classes="data/manifest/{dataset}/classes.json",
+        code=sources("evenlight.stages.summarize_features"),
+    output:
+        summary=ensure("results/{dataset}/features/summary.json", non_empty=True),
+        telling=report(
+            "results/{dataset}/features/telling.png",
+            caption="../report/telling.rst",
+            category="Features",
+            subcategory="{dataset}",
+            labels={"model": "none", "figure": "most telling columns"},
+        ),
+        correlation=report(
+            "results/{dataset}/features/correlation.png",
+            caption="../report/correlation.rst",
+            category="Features",
+            subcategory="{dataset}",
+            labels={"model": "none", "figure": "correlation"},
+        ),
+    log:
+        "logs/summarize_features/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/summarize_features/{dataset}.tsv"
+    threads: 1
+    params:
+        entries=as_json(config["features"]),
+        settings=as_json(config["feature_summary"]),
+        features="data/features/{dataset}",
+        folder=lambda wildcards, output: os.path.dirname(output.summary),
+    message:
+        "Summing up the features of {wildcards.dataset}"
+    shell:
+        "evenlight summarize-features --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --features {params.features:q} --entries {params.entries:q}"
+        " --settings {params.settings:q} --folder {params.folder:q} > {log:q} 2>&1"
+
+
+rule ablate:
+    """Which feature families pay: left out, alone, and added to others."""
+    input:
+        tables=feature_shards(feature_list("ablation", "features")),
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        classes="data/manifest/{dataset}/classes.json",
+        code=sources("evenlight.stages.ablate"),
+    output:
+        table=ensure("results/{dataset}/features/ablation.json", non_empty=True),
+        picture=report(
+            "results/{dataset}/features/ablation.png",
+            caption="../report/ablation.rst",
+            category="Features",
+            subcategory="{dataset}",
+            labels={"model": "none", "figure": "ablation"},
+        ),
+    log:
+        "logs/ablate/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/ablate/{dataset}.tsv"
+    threads: 1
+    params:
+        families=as_json(FEATURES),
+        settings=as_json(config["ablation"]),
+        features="data/features/{dataset}",
+        folder=lambda wildcards, output: os.path.dirname(output.table),
+        versions=versions("numpy", "scikit-learn"),
+    message:
+        "Finding out which features of {wildcards.dataset} pay"
+    shell:
+        "evenlight ablate --manifest {input.manifest:q} --classes {input.classes:q}"
+        " --features {params.features:q} --families {params.families:q}"
+        " --settings {params.settings:q} --folder {params.folder:q} 2>&1 | tee {log:q}"

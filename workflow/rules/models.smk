@@ -25,6 +25,7 @@ rule train_classical:
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
         families=as_json(FEATURES),
+        search=as_json(config["search"]),
         region=as_json(config["region"]),
         standardize=as_json(config["standardize"]),
         seed=lambda wildcards: model_seed(wildcards.model),
@@ -37,7 +38,8 @@ rule train_classical:
         "evenlight train {wildcards.model} --options {params.options:q}"
         " --families {params.families:q} --region {params.region:q}"
         " --standardize {params.standardize:q} --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
-        " --features {params.features:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        " --features {params.features:q} --search {params.search:q}"
+        " --folder {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule train_network:
