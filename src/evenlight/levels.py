@@ -1,0 +1,88 @@
+"""Counts and moments of the 256 levels of 8-bit images, for the feature families."""
+
+import cv2
+import numpy as np
+
+LEVELS = 256
+_BLOCK_PIXELS = 2**17  # of images counted in one call, so that they stay in the processor's cache
+
+
+def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndarray:
+    """How many pixels have each level, in every cell of a grid.
+
+    Cell i of n begins at pixel floor(i * side / n).
+
+    Args:
+        images: uint8 (N, H, W) of at most 2**24 pixels each, with H >= rows and W >= columns.
+        rows, columns: cells of the grid, at most 256 in all.
+
+    Returns:
+        float32 (N * rows * columns, 256), image by image and its cells row by row; whole numbers.
+    """
+    count, height, width = images.shape
+    cells = rows * columns
+    row_of = (np.arange(height) * rows + rows - 1) // height
+    column_of = (np.arange(width) * columns + columns - 1) // width
+    cell_of = np.add.outer(row_of * columns, column_of).reshape(-1)
+    # one joint histogram of cell number and level counts many images in one call
+    step = max(1, min(LEVELS // cells, _BLOCK_PIXELS // (height * width)))
+    numbers = np.add.outer(np.arange(min(step, count)) * cells, cell_of).astype(np.uint8)
+    counts = np.empty((count * cells, LEVELS), dtype=np.float32)
+    for start in range(0, count, step):
+        some = images[start : start + step].reshape(-1, height * width)
+        first, size = start * cells, len(some) * cells
+        counts[first : first + size] = cv2.calcHist(
+            [numbers[: len(some)], some], [0, 1], None, [size, LEVELS], [0, size, 0, LEVELS]
+        )
+    return counts
+
+
+def bin_shares(counts: np.ndarray, bins: int, levels: int = LEVELS) -> np.ndarray:
+    """Level counts (N, 256) below `levels` as shares of equal bins; each row sums to 1: float32 (N, bins)."""
+    bin_of_level = np.arange(levels) * bins // levels
+    members = np.zeros((levels, bins), dtype=counts.dtype)
+    members[np.arange(levels), bin_of_level] = 1
+    return counts[:, :levels] @ members / counts.sum(axis=1, keepdims=True)
+
+
+def mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population standard deviation of every channel (`cv2.meanStdDev`).
+
+    Args:
+        images: uint8 (N, H, W) or (N, H, W, C) with C up to 4.
+
+    Returns:
+        Two float64 (N, C); the spread of an image of one level is exactly 0.
+    """
+    pixels = images.shape[1] * images.shape[2]
+    rough = np.array([cv2.meanStdDev(image) for image in images])[..., 0]
+    mean, std = rough[:, 0], rough[:, 1]
+    # OpenCV multiplies with a rounded 1 / pixels; the whole numbers it has summed up are near
+    sums = np.rint(mean * pixels)
+    squares = np.rint((std**2 + mean**2) * pixels)
+    mean = sums / pixels
+    return mean, np.sqrt(np.maximum(squares / pixels - mean**2, 0))
+
+
+def percentiles(counts: np.ndarray, percents: list[int]) -> np.ndarray:
+    """Percentiles of level counts (N, 256), interpolated linearly as `numpy.percentile` does.
+
+    Every image has the same number of pixels. float64 (N, percentiles).
+    """
+    pixels = int(counts[0].sum(dtype=np.float64)) if len(counts) else 1
+    rank = np.array(percents) / 100 * (pixels - 1)
+    below = np.floor(rank).astype(np.int64)
+    above = np.minimum(below + 1, pixels - 1)
+    low, high = _level_at_rank(counts, pixels, below), _level_at_rank(counts, pixels, above)
+    weight = rank - below
+    # the nearer end is the start, as in numpy, so that equal bits come out
+    return np.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))
+
+
+def _level_at_rank(counts: np.ndarray, pixels: int, ranks: np.ndarray) -> np.ndarray:
+    """Levels that the pixels in these places have when an image's pixels are sorted: float64 (N, ranks)."""
+    # one rising line of counts for all images, so that one search finds all
+    up_to = np.cumsum(counts, dtype=np.float64).astype(np.int64)
+    first = np.arange(len(counts), dtype=np.int64)[:, None]
+    places = np.searchsorted(up_to, first * pixels + ranks, side="right")
+    return (places - first * LEVELS).astype(np.float64)
