@@ -109,12 +109,17 @@ def correlation_picture(correlation: "np.ndarray", columns: Sequence[str]) -> by
         axes.spines[:].set_visible(False)
         for i, j in np.ndindex(size, size):
             value = correlation[i, j]
-            text = f"{value:.2f}".replace("0.", ".", 1).replace("-", "−") if np.isfinite(value) else "–"
-            color = "white" if abs(np.nan_to_num(value)) > 0.7 else _INK
+            text = _short(value) if np.isfinite(value) else "–"
+            color = "white" if abs(np.nan_to_num(value)) > 0.6 else _INK
             axes.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
         bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=28, label="Spearman's correlation")
         bar.outline.set_visible(False)
         return png_of(figure)
+
+
+def _short(value: float) -> str:
+    """Two digits without the leading zero; what rounds to 0 has no sign."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")
 
 
 def ablation_picture(report: Mapping[str, Any]) -> bytes:
@@ -122,10 +127,7 @@ def ablation_picture(report: Mapping[str, Any]) -> bytes:
     families = report["families"]
     order = sorted(range(len(families)), key=lambda k: (-families[k]["left_out"]["value"], k))
     base = ", ".join(report["base"]["features"])
-    titles = {
-        "left_out": "All families, minus all but this one",
-        "added": f"{base} and this one, minus {base}",
-    }
+    titles = {"left_out": "What all families lose without it", "added": f"What it adds to {base}"}
     with figure_of(9.0, 1.3 + 0.27 * len(families)) as figure:
         for axes, (part, title) in zip(figure.subplots(1, 2, sharey=True), titles.items(), strict=True):
             for row, place in enumerate(order):
