@@ -175,6 +175,7 @@ def _row(
         "place": places[entry["model"]],
         "validation": (model.metrics["splits"].get("validation", {}).get("accuracy") or {}).get("value"),
         "test": model.test,
+        "without_leaks": model.test.get("without_leaks"),
         "floors": [_FLOORS[kind] for kind in sorted(floors)],
     }
 
