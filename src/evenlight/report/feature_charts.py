@@ -109,7 +109,7 @@ def correlation_picture(correlation: "np.ndarray", columns: Sequence[str]) -> by
         axes.spines[:].set_visible(False)
         for i, j in np.ndindex(size, size):
             value = correlation[i, j]
-            text = _short(value) if np.isfinite(value) else "–"
+            text = _short(float(value)) if np.isfinite(value) else "–"
             color = "white" if abs(np.nan_to_num(value)) > 0.6 else _INK
             axes.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
         bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=28, label="Spearman's correlation")
@@ -179,13 +179,17 @@ def boundary_picture(
         labels: of the axes, one per column.
         title: the model's name.
     """
-    shown, wrong = len(points.codes), int(points.wrong.sum())
-    subtitle = f"{shown:,} images, {wrong:,} of them wrong"
+    subtitle = "; ".join(
+        f"{chosen.sum():,} {name} images, {(chosen & points.wrong).sum():,} wrong"
+        for name, chosen in (("training", ~points.test), ("test", points.test))
+    )
     with figure_of(7.6, 5.2 if len(labels) == 2 else 3.6) as figure:
         axes = figure.subplots()
         if len(labels) == 2:
             _plane(axes, found)
             _scatter(axes, points)
+            if len(classes) > 2:
+                _name_regions(axes, found, classes)
             axes.set_ylabel(visible_text(labels[1], 60))
         else:
             subtitle += f"; cut at {', '.join(f'{cut:.4g}' for cut in found.cuts[:6]) or 'no value'}"
@@ -200,13 +204,14 @@ def boundary_picture(
 
 def _plane(axes: "Axes", found: "Regions") -> None:
     import numpy as np
+    from matplotlib.colors import to_rgb
 
     x, y = found.axes
     count = found.probabilities.shape[-1]
     sure = found.probabilities.max(axis=-1)
     # from white where all classes are equally likely
     depth = 0.08 + 0.42 * (sure - 1 / count) / max(1e-9, 1 - 1 / count)
-    color = np.array(_rgb(count))[found.winners]
+    color = np.array([to_rgb(_color(code)) for code in range(count)])[found.winners]
     box = (x[0], x[-1], y[0], y[-1])
     axes.imshow(1 - depth[..., None] * (1 - color), origin="lower", extent=box, aspect="auto")
     for code in np.unique(found.winners):
@@ -215,25 +220,49 @@ def _plane(axes: "Axes", found: "Regions") -> None:
             axes.contour(x, y, lead, levels=[0], colors=_INK, linewidths=0.9)
 
 
+def _name_regions(axes: "Axes", found: "Regions", classes: Sequence[str]) -> None:
+    """The class of each region in its middle: colours repeat, and a legend is far away."""
+    import numpy as np
+
+    x, y = found.axes
+    for code in np.unique(found.winners):
+        rows, columns = np.nonzero(found.winners == code)
+        middle = ((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin()
+        axes.text(
+            x[columns[middle]],
+            y[rows[middle]],
+            visible_text(classes[code], 16),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5},
+            zorder=5,
+            clip_on=True,
+        )
+
+
 def _scatter(axes: "Axes", points: Points) -> None:
     import numpy as np
 
-    colors = np.array(_rgb(int(points.codes.max(initial=0)) + 1))[points.codes]
     x, y = points.values[:, 0], points.values[:, 1]
-    area = float(np.clip(9000 / max(1, len(x)), 9, 30))
-    for is_test in (False, True):
-        chosen = points.test == is_test
-        edge = _INK if is_test else "white"
-        axes.scatter(
-            x[chosen],
-            y[chosen],
-            s=area,
-            c=colors[chosen],
-            edgecolors=edge,
-            linewidths=0.8 if is_test else 0.3,
-        )
+    area = float(np.clip(9000 / max(1, len(x)), 12, 30))
+    for code in np.unique(points.codes):
+        for is_test in (False, True):
+            chosen = (points.codes == code) & (points.test == is_test)
+            axes.scatter(
+                x[chosen],
+                y[chosen],
+                s=area,
+                color=_color(code),
+                marker=_marker(code),
+                edgecolors=_INK if is_test else "white",
+                linewidths=0.8 if is_test else 0.3,
+                zorder=3 if is_test else 2,
+            )
+    wrong = points.wrong
     axes.scatter(
-        x[points.wrong], y[points.wrong], s=5 * area, facecolors="none", edgecolors=_WRONG, linewidths=1.0
+        x[wrong], y[wrong], s=3.5 * area, facecolors="none", edgecolors=_WRONG, linewidths=0.8, zorder=4
     )
 
 
@@ -251,7 +280,7 @@ def _line(axes: "Axes", found: "Regions", points: Points, classes: Sequence[str]
     for code in range(min(len(classes), CLASSES_UP_TO)):
         mine = points.values[points.codes == code, 0]
         counts = np.histogram(mine, bins)[0] / max(1, len(mine))
-        axes.stairs(counts, bins, color=_color(code), linewidth=1.5)
+        axes.stairs(counts, bins, color=_color(code), linestyle=("-", "--")[code >= len(PALETTE)])
     axes.set_xlim(axis[0], axis[-1])
 
 
@@ -259,10 +288,10 @@ def _boundary_legend(axes: "Axes", points: Points, classes: Sequence[str], dots:
     from matplotlib.lines import Line2D
 
     def point(label: str, **style: Any) -> Line2D:
-        return Line2D([], [], linestyle="none", marker="o", label=label, **style)
+        return Line2D([], [], **{"linestyle": "none", "marker": "o", "label": label, **style})
 
     handles = [
-        point(visible_text(name, 24), color=_color(code), markersize=5.5)
+        point(visible_text(name, 24), color=_color(code), marker=_marker(code), markersize=5.5)
         for code, name in enumerate(classes[:CLASSES_UP_TO])
     ]
     if len(classes) > CLASSES_UP_TO:
@@ -277,10 +306,9 @@ def _color(code: int) -> str:
     return PALETTE[code % len(PALETTE)]
 
 
-def _rgb(count: int) -> list[tuple[float, float, float]]:
-    from matplotlib.colors import to_rgb
-
-    return [to_rgb(_color(code)) for code in range(count)]
+def _marker(code: int) -> str:
+    """Colours repeat after eight classes, shapes do not."""
+    return "os^DvPX"[code // len(PALETTE) % 7]
 
 
 def _sentence(text: str) -> bytes:

@@ -19,7 +19,7 @@ from evenlight.stages.summarize_features import documented
 from evenlight.storage import write_bytes
 
 _POINTS = {1: 2001, 2: 240}  # of the grid, along each axis
-_SHOWN = 1000  # images of a split in the picture, at most
+_SHOWN = 300  # images of a split in the picture, at most: more hide the regions and each other
 
 
 def plot_boundary(
