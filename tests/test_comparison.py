@@ -144,6 +144,18 @@ def test_equal_models_on_few_cameras_are_seldom_called_different():
     assert naive > 60
 
 
+def test_few_cameras_are_paid_for_with_students_t():
+    """Four cameras that behave alike: no design effect, three degrees of freedom."""
+    one, other = hits(8, 0, 32)
+    pair = compare_pair(one, other, apart(40) % 4, 0.95)
+    first, second = 9 / 42, 1 / 42
+    error = math.sqrt((first + second - (first - second) ** 2) / 42)
+    assert pair.difference["low"] == pytest.approx(first - second - 3.18245 * error, abs=1e-5)
+    from scipy.stats import t
+
+    assert pair.p == pytest.approx(2 * t.sf((first - second) / error, 3))
+
+
 def test_one_camera_says_nothing():
     pair = compare_pair(*hits(9, 0, 11), np.zeros(20, dtype=np.int64), 0.95)
     assert math.isnan(pair.p)
@@ -280,7 +292,7 @@ def test_costs_that_are_missing_or_not_measured(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Arguments of the stage: 40 images of four cameras (one image has none), two models, one recorded cost."""
+    """Arguments of the stage: 40 images of four cameras (two images have none), two models, one recorded cost."""
     labels = ["day", "night"] * 20
     rows = pd.DataFrame(
         {
@@ -288,7 +300,7 @@ def run(tmp_path):
             "label": labels,
             "split": ["test"] * 30 + ["validation"] * 6 + ["train"] * 4,
             "verdict": "ok",
-            "source": ["", *[f"camera {i % 4}" for i in range(1, 40)]],
+            "source": ["", "", *[f"camera {i % 4}" for i in range(2, 40)]],
             "component": np.arange(40) // 2,
         }
     )
@@ -321,7 +333,7 @@ def run(tmp_path):
 def test_the_stage_compares_on_test_images_by_source(run):
     compare(**run)
     result = read_json(run["results"] / "comparison.json")
-    assert (result["n"], result["units"], result["source"], result["chosen"]) == (30, 5, "camera", "forest")
+    assert (result["n"], result["units"], result["source"], result["chosen"]) == (30, 6, "camera", "forest")
     assert [entry["accuracy"] for entry in result["models"]] == pytest.approx([28 / 30, 15 / 30])
     assert result["sweeps"]["trees"]["test"]["rows"][0]["high"] == pytest.approx(28 / 30)
     assert result["sweeps"]["trees"]["validation"]["rows"][0]["low"] == 1.0
