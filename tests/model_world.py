@@ -10,12 +10,14 @@ from evenlight.storage import read_json, read_table, write_array, write_json, wr
 
 STANDARDIZE = {"size": [16, 16], "fit": "stretch", "color": "rgb"}
 REGION = {"method": "none"}
+SEARCH = {"folds": 5, "factor": 3.0, "minimum": 500}
 SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0}
 MODELS = {
     "rule": {"kind": "threshold", "feature": "brightness_v_mean"},
     "linear": {"kind": "logistic_regression", "features": ["brightness", "color"], "C": 0.1},
     "svm": {"kind": "rbf_svm", "features": ["color", "brightness"], "C": 10.0},
     "forest": {"kind": "random_forest", "features": ["brightness"], "trees": 4},
+    "neighbours": {"kind": "knn", "features": ["brightness"], "k": [5, 3, 1]},
     "net": {"kind": "cnn", "epochs": 1, "batch_size": 8},
 }
 ODD_CLASSES = ["$x$", "<script>", "NA"]
@@ -76,7 +78,7 @@ class World:
                     self.folder / "features" / family / f"{shard}.parquet",
                 )
 
-    def train(self, name: str, options: dict | None = None) -> Path:
+    def train(self, name: str, options: dict | None = None, settings: dict = SEARCH) -> Path:
         folder = self.folder / "models" / name
         options = options or MODELS[name]
         standardize = {**STANDARDIZE, "color": self.color}
@@ -86,9 +88,8 @@ class World:
             train_network.train(name, options, REGION, standardize, 0, self.manifest, classes, images, folder)
         else:
             tables, families = self.folder / "features", ["brightness", "color"]
-            train.train(
-                name, options, families, REGION, standardize, 0, self.manifest, classes, tables, folder
-            )
+            where = (self.manifest, classes, tables, folder)
+            train.train(name, options, families, REGION, standardize, 0, *where, settings)
         return folder
 
     def predict(self, name: str) -> pd.DataFrame:

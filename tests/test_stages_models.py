@@ -58,8 +58,13 @@ class TestEveryModel:
         poisoned.pixels[rows] = 255 - poisoned.pixels[rows]
         poisoned.table.loc[rows, "label_index"] = (poisoned.table.loc[rows, "label_index"] + 1) % 3
         poisoned.write()
-        poisoned.train(name)
+        folder = poisoned.train(name)
         assert poisoned.model_bytes(name) == world.model_bytes(name)
+        searched, expected = (
+            read_json(path / "model.json")["fit"].get("search")
+            for path in (folder, world.folder / "models" / name)
+        )
+        assert searched == expected
         # and training images do teach
         rows = poisoned.table["split"].eq("train").to_numpy()
         poisoned.pixels[rows] = 255 - poisoned.pixels[rows]
@@ -93,7 +98,7 @@ class TestEveryModel:
 
 
 def test_easy_classes_are_told_apart(world):
-    for name in ("rule", "linear", "svm", "forest"):
+    for name in ("rule", "linear", "svm", "forest", "neighbours"):
         table = read_table(world.folder / "models" / name / "predictions.parquet")
         test = table[table["split"] == "test"]
         # the rule has two answers for three classes
@@ -126,6 +131,80 @@ def test_svm_scores_are_tempered(world):
     expected = classical.softmax(raw / description["fit"]["temperature"])
     found = read_table(folder / "predictions.parquet").iloc[:, 4:].to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+class TestSearchInTheStage:
+    def test_what_was_tried_and_chosen_is_in_the_description(self, world):
+        found = read_json(world.folder / "models" / "neighbours" / "model.json")
+        assert found["options"]["k"] == [5, 3, 1]
+        assert found["fit"]["chosen"] == {"k": 5}, "all are right about every image: the first"
+        assert [row["options"]["k"] for row in found["fit"]["search"]] == [5, 3, 1]
+        assert all(row["right"] == row["n"] == 36 for row in found["fit"]["search"])
+        linear = read_json(world.folder / "models" / "linear" / "model.json")["fit"]
+        assert (linear["chosen"], linear["search"]) == ({"C": 0.1}, [])
+
+    def test_a_source_is_never_torn(self, tmp_path):
+        """Every source holds one class: with folds of whole sources there is nothing to compare by."""
+        world = World(tmp_path, ["a", "b"], {"train": 12, "test": 2})
+        world.table["source"] = world.table["label"]
+        world.write()
+        assert read_json(world.train("neighbours") / "model.json")["fit"]["search"] == []
+        world.table["source"] = ""  # then near-duplicates stay together, and here there are none
+        world.write()
+        assert len(read_json(world.train("neighbours") / "model.json")["fit"]["search"]) == 3
+        world.table["component"] = world.table["label_index"]
+        world.write()
+        assert read_json(world.train("neighbours") / "model.json")["fit"]["search"] == []
+
+    def test_settings_come_from_params(self, world):
+        settings = {"folds": 3, "factor": 2.0, "minimum": 10}
+        found = read_json(world.train("neighbours", settings=settings) / "model.json")["fit"]["search"]
+        assert sorted(row["rows"] for row in found) == [10, 20, 20]
+        world.train("neighbours")
+
+
+def test_without_validation_scores_are_tempered_out_of_fold(tmp_path):
+    """Labels are noise: a machine that fits them closely must not be sure of the next image."""
+    world = World(tmp_path, ["a", "b"], {"train": 40, "test": 20})
+    world.pixels[:] = np.random.default_rng(0).integers(0, 256, (len(world.table), 1, 1, 3))
+    world.write()
+    options = {"kind": "rbf_svm", "features": ["color"], "C": 1000.0, "gamma": 1.0}
+    fit = read_json(world.train("svm", options) / "model.json")["fit"]
+    assert fit["calibrated_on"] == "training images, out of fold"
+    table = world.predict("svm")
+    test = table[table["split"] == "test"]
+    assert test[["score_a", "score_b"]].to_numpy().max() < 0.8
+
+
+class TestBaselines:
+    def test_majority_says_the_shares_of_training(self, tmp_path):
+        world = World(tmp_path, ["a", "b"], {"train": 9, "test": 2})
+        rows = world.table[(world.table["split"] == "train") & (world.table["label"] == "a")]
+        world.table.loc[rows.index[:6], "split"] = "test"
+        world.write()
+        description = read_json(world.train("most", {"kind": "majority"}) / "model.json")
+        assert (description["columns"], description["families"]) == ([], [])
+        table = world.predict("most")
+        assert set(table["predicted_label"]) == {"b"}
+        np.testing.assert_allclose(table[["score_a", "score_b"]], [[3 / 12, 9 / 12]] * len(table), atol=1e-6)
+
+    def test_metadata_sees_the_files_only(self, tmp_path):
+        """Widths tell the class; features, pixels and their folder are not even there."""
+        world = World(tmp_path, ["a", "b", "c"], {"train": 9, "test": 3})
+        (tmp_path / "features").rename(tmp_path / "elsewhere")
+        description = read_json(world.train("files", {"kind": "metadata", "trees": 5}) / "model.json")
+        assert (description["columns"], description["families"]) == (["height", "width", "bytes"], [])
+        table = world.predict("files")
+        assert (table["predicted_label"] == table["true_label"]).all()
+
+    def test_single_columns(self, tmp_path):
+        world = World(tmp_path, ["a", "b"], {"train": 9, "test": 3})
+        columns = ["color_mean_r", "brightness_v_mean"]
+        options = {"kind": "linear_svm", "columns": columns, "C": 0.01}
+        description = read_json(world.train("two", options) / "model.json")
+        assert (description["columns"], description["families"]) == (columns, ["color", "brightness"])
+        test = world.predict("two").query("split == 'test'")
+        assert (test["predicted_label"] == test["true_label"]).all()
 
 
 def test_history_has_one_row_per_epoch(world):

@@ -39,11 +39,12 @@ class TableOptions(KindOptions):
 
 
 def standardised(*steps: "BaseEstimator") -> "Pipeline":
-    """These steps on columns of mean 0 and deviation 1; columns that do not vary become 0."""
+    """These steps on columns of mean 0 and deviation 1."""
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), *steps)
+    from evenlight.models.scaling import Standardizer
+
+    return make_pipeline(Standardizer(), *steps)
 
 
-STANDARDISED_TYPES = ("sklearn.pipeline.Pipeline", "sklearn.preprocessing._data.StandardScaler")
+STANDARDISED_TYPES = ("sklearn.pipeline.Pipeline", "evenlight.models.scaling.Standardizer")
