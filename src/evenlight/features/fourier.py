@@ -9,6 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from evenlight.blocks import by_block
 from evenlight.columns import Column
 from evenlight.pixels import gray
 from evenlight.settings import Settings
@@ -17,7 +18,6 @@ _RINGS = 13
 _SECTORS = 8
 _LARGEST = np.sqrt(0.5)  # cycles per pixel, in the corner of the spectrum
 _EPSILON = 1e-6  # power: under that of one gray level at one pixel, so that flat pictures have a logarithm
-_BLOCK_PIXELS = 2**17  # spectra of as many pixels stay in the processor's cache
 
 COLUMNS = (
     Column(
@@ -52,17 +52,11 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
 
 def extract(images: np.ndarray, options: Options) -> np.ndarray:
     """Ring and sector sums of the spectra of RGB uint8 images (N, H, W, 3), as float32 (N, 21)."""
-    count, height, width, _ = images.shape
-    values = np.empty((count, _RINGS + _SECTORS), dtype=np.float32)
-    step = max(1, _BLOCK_PIXELS // (height * width))
-    for start in range(0, count, step):
-        sums = spectrum_sums(gray(images[start : start + step]))
-        rings, sectors = sums[:, :_RINGS], sums[:, _RINGS:]
-        totals = sectors.sum(axis=1, keepdims=True)
-        block = values[start : start + step]
-        block[:, :_RINGS] = np.log(rings + _EPSILON)
-        block[:, _RINGS:] = np.divide(sectors, totals, out=np.zeros_like(sectors), where=totals > 0)
-    return values
+    sums = by_block(images, lambda some: spectrum_sums(gray(some)))
+    rings, sectors = sums[:, :_RINGS], sums[:, _RINGS:]
+    totals = sectors.sum(axis=1, keepdims=True)
+    shares = np.divide(sectors, totals, out=np.zeros_like(sectors), where=totals > 0)
+    return np.column_stack([np.log(rings + np.float32(_EPSILON)), shares])
 
 
 def spectrum_sums(grays: np.ndarray) -> np.ndarray:

@@ -8,13 +8,14 @@ as the pixel or brighter; all others are counted together. The codes are those o
 
 import numpy as np
 
+from evenlight.blocks import by_block
 from evenlight.columns import Column
-from evenlight.pixels import bin_shares, gray
+from evenlight.levels import level_counts
+from evenlight.pixels import gray
 from evenlight.settings import Settings
 
 _POINTS = 8
 _CODES = _POINTS + 2
-_BLOCK_PIXELS = 2**15  # sums of as many pixels stay in the processor's cache
 # cos(45 degrees) to five digits, as in scikit-image, in whole numbers: sums and comparisons are exact in float64
 _FAR = 70711
 _NEAR = 100_000 - _FAR
@@ -42,13 +43,8 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
 
 def extract(images: np.ndarray, options: Options) -> np.ndarray:
     """Histograms of the codes of RGB uint8 images (N, H, W, 3), on their gray levels, as float32 (N, 10)."""
-    count, height, width, _ = images.shape
-    values = np.empty((count, _CODES), dtype=np.float32)
-    step = max(1, _BLOCK_PIXELS // (height * width))
-    for start in range(0, count, step):
-        found = codes(gray(images[start : start + step]))
-        values[start : start + step] = bin_shares(found.reshape(len(found), -1), _CODES, _CODES)
-    return values
+    counts = by_block(images, lambda some: level_counts(codes(gray(some))))
+    return counts[:, :_CODES] / np.float32(images.shape[1] * images.shape[2])
 
 
 def codes(grays: np.ndarray) -> np.ndarray:

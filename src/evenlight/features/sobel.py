@@ -7,13 +7,13 @@ and the numbers equal `cv2.Sobel(..., CV_32F)` exactly; computed in uint8, a thi
 import cv2
 import numpy as np
 
+from evenlight.blocks import by_block
 from evenlight.columns import Column
 from evenlight.pixels import gray
 from evenlight.settings import Settings
 
 _PERCENTILES = (50, 90, 99)
 _BINS = 8
-_BLOCK_PIXELS = 2**16  # floats of as many pixels stay in the processor's cache
 # between sectors around 0, 22.5, 45, 67.5 and 90 degrees
 _SLOPES = np.tan(np.deg2rad([11.25, 33.75, 56.25, 78.75])).astype(np.float32)
 _MOST = 1020.0  # 4 * 255, along one axis
@@ -48,13 +48,7 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
 
 def extract(images: np.ndarray, options: Options) -> np.ndarray:
     """Gradient statistics of RGB uint8 images (N, H, W, 3), on their gray levels, as float32 (N, 15)."""
-    count, height, width, _ = images.shape
-    values = np.empty((count, 4 + len(_PERCENTILES) + _BINS), dtype=np.float32)
-    step = max(1, _BLOCK_PIXELS // (height * width))
-    for start in range(0, count, step):
-        block = slice(start, start + step)
-        values[block] = _statistics(*gradients(gray(images[block])))
-    return values
+    return by_block(images, lambda some: _statistics(*gradients(gray(some)))).astype(np.float32)
 
 
 def gradients(grays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
