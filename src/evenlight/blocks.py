@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-_BLOCK_PIXELS = 2**16
+_BLOCK_PIXELS = 2**17
 
 
 def by_block(images: np.ndarray, extract: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

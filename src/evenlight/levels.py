@@ -1,10 +1,11 @@
 """Counts and moments of the 256 levels of 8-bit images, for the feature families."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 LEVELS = 256
-_BLOCK_PIXELS = 2**17  # of images counted in one call, so that they stay in the processor's cache
 
 
 def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndarray:
@@ -19,30 +20,44 @@ def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndar
     Returns:
         float32 (N * rows * columns, 256), image by image and its cells row by row; whole numbers.
     """
-    count, height, width = images.shape
-    cells = rows * columns
-    row_of = (np.arange(height) * rows + rows - 1) // height
-    column_of = (np.arange(width) * columns + columns - 1) // width
-    cell_of = np.add.outer(row_of * columns, column_of).reshape(-1)
-    # one joint histogram of cell number and level counts many images in one call
-    step = max(1, min(LEVELS // cells, _BLOCK_PIXELS // (height * width)))
-    numbers = np.add.outer(np.arange(min(step, count)) * cells, cell_of).astype(np.uint8)
+    count, cells = len(images), rows * columns
     counts = np.empty((count * cells, LEVELS), dtype=np.float32)
+    # one joint histogram of cell number and level counts many images in one call
+    step = LEVELS // cells
     for start in range(0, count, step):
-        some = images[start : start + step].reshape(-1, height * width)
+        some = np.ascontiguousarray(images[start : start + step])
+        numbers = _cell_numbers(some.shape, rows, columns)
         first, size = start * cells, len(some) * cells
         counts[first : first + size] = cv2.calcHist(
-            [numbers[: len(some)], some], [0, 1], None, [size, LEVELS], [0, size, 0, LEVELS]
+            [numbers, some.reshape(len(some), -1)], [0, 1], None, [size, LEVELS], [0, size, 0, LEVELS]
         )
     return counts
 
 
+@lru_cache(maxsize=4)
+def _cell_numbers(shape: tuple[int, int, int], rows: int, columns: int) -> np.ndarray:
+    """Number of the image and cell of every pixel: uint8 (N, H * W)."""
+    count, height, width = shape
+    row_of = (np.arange(height) * rows + rows - 1) // height
+    column_of = (np.arange(width) * columns + columns - 1) // width
+    cell_of = np.add.outer(row_of * columns, column_of).reshape(-1)
+    return np.add.outer(np.arange(count) * rows * columns, cell_of).astype(np.uint8)
+
+
 def bin_shares(counts: np.ndarray, bins: int, levels: int = LEVELS) -> np.ndarray:
     """Level counts (N, 256) below `levels` as shares of equal bins; each row sums to 1: float32 (N, bins)."""
-    bin_of_level = np.arange(levels) * bins // levels
-    members = np.zeros((levels, bins), dtype=counts.dtype)
-    members[np.arange(levels), bin_of_level] = 1
-    return counts[:, :levels] @ members / counts.sum(axis=1, keepdims=True)
+    shares = counts @ _members(bins, levels)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+@lru_cache(maxsize=8)
+def _members(bins: int, levels: int) -> np.ndarray:
+    """1 where a level lies in a bin: float32 (256, bins)."""
+    members = np.zeros((LEVELS, bins), dtype=np.float32)
+    level = np.arange(levels)
+    members[level, level * bins // levels] = 1
+    return members
 
 
 def mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

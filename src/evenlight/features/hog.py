@@ -150,17 +150,18 @@ def _tables(bins: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sqrt(vertical**2 + horizontal**2), direction.astype(np.uint8)
 
 
-def _first_bins(count: int, height: int, width: int, options: Options) -> np.ndarray:
+@lru_cache(maxsize=2)
+def _first_bins(count: int, height: int, width: int, side: int, bins: int) -> np.ndarray:
     """Where the histogram of each pixel's cell starts in the votes: int64 (N, H, W).
 
     The histogram after those of an image's cells gets the pixels that lie in no whole cell.
     """
-    rows, columns = height // options.cell, width // options.cell
-    row, column = np.arange(height) // options.cell, np.arange(width) // options.cell
+    rows, columns = height // side, width // side
+    row, column = np.arange(height) // side, np.arange(width) // side
     cell = np.add.outer(row * columns, column)
     cell[row == rows] = rows * columns
     cell[:, column == columns] = rows * columns
-    return np.add.outer(np.arange(count) * (rows * columns + 1), cell) * options.bins
+    return np.add.outer(np.arange(count) * (rows * columns + 1), cell) * bins
 
 
 def _cell_histograms(pairs: np.ndarray, options: Options) -> np.ndarray:
@@ -169,7 +170,9 @@ def _cell_histograms(pairs: np.ndarray, options: Options) -> np.ndarray:
     rows, columns = height // options.cell, width // options.cell
     magnitude, direction = _tables(options.bins)
     # every index is in range; mode="clip" is the fast way of np.take
-    places = _first_bins(count, height, width, options) + np.take(direction, pairs, mode="clip")
+    places = _first_bins(count, height, width, options.cell, options.bins) + np.take(
+        direction, pairs, mode="clip"
+    )
     weights = np.take(magnitude, pairs, mode="clip")
     size = count * (rows * columns + 1) * options.bins
     votes = np.bincount(places.reshape(-1), weights=weights.reshape(-1), minlength=size)
