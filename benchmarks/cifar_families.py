@@ -1,6 +1,7 @@
 """Accuracy of every feature family on a part of CIFAR-10, beside the design's table (techniques.md 4).
 
-    .venv/bin/python benchmarks/cifar_families.py FOLDER      with FOLDER/{train,test}/<class>/*.jpg
+    .venv/bin/python benchmarks/cifar_families.py             ../shared/data/cifar10_jpg.tar.xz
+    .venv/bin/python benchmarks/cifar_families.py ARCHIVE     of <any>/{train,test}/<class>/*.jpg
 
 500 training and 100 test images per class; logistic regression on standardized columns. One standard error of an
 accuracy p on 1,000 images is sqrt(p (1 - p) / 1000), about .016: the last column counts how many of them lie between
@@ -8,7 +9,9 @@ the two, and more than two deserve a look.
 """
 
 import argparse
+import os
 import random
+import tarfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +26,7 @@ import numpy as np  # noqa: E402
 
 from evenlight import feature_table as tables  # noqa: E402
 
+SHARED = Path(os.environ.get("EVENLIGHT_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 PER_CLASS = {"test": 100, "train": 500}  # in the order in which they are drawn
 SMALL = ("brightness", "hsv_hist", "sobel", "canny", "fourier", "hough", "harris", "contour")
 
@@ -81,18 +85,21 @@ def chosen_names(available: Iterable[str]) -> list[str]:
     ]
 
 
-def load(folder: Path) -> dict[str, Part]:
-    """The sample's two parts."""
-    available = [path.relative_to(folder).as_posix() for path in folder.glob("*/*/*.jpg")]
-    if not available:
-        raise SystemExit(f"{folder}: no <train or test>/<class>/*.jpg in it; unpack cifar10_jpg.tar.xz")
-    names = chosen_names(available)
+def load(archive: Path) -> dict[str, Part]:
+    """The sample's two parts, from a tar archive that is read once."""
+    files: dict[str, bytes] = {}
+    with tarfile.open(archive) as members:
+        for member in members:
+            if member.name.endswith(".jpg"):
+                files["/".join(member.name.split("/")[-3:])] = members.extractfile(member).read()
+    names = chosen_names(files)
     classes = sorted({name.split("/")[1] for name in names})
     parts = {}
     for split in PER_CLASS:
         own = [name for name in names if name.startswith(f"{split}/")]
-        images = np.stack([cv2.imread(str(folder / name))[..., ::-1] for name in own])
-        parts[split] = Part(images, np.array([classes.index(name.split("/")[1]) for name in own]))
+        images = [cv2.imdecode(np.frombuffer(files[name], np.uint8), cv2.IMREAD_COLOR) for name in own]
+        codes = np.array([classes.index(name.split("/")[1]) for name in own])
+        parts[split] = Part(np.ascontiguousarray(np.stack(images)[..., ::-1]), codes)
     return parts
 
 
@@ -127,8 +134,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
-    parts = load(parser.parse_args().folder)
+    parser.add_argument("archive", type=Path, nargs="?", default=SHARED / "cifar10_jpg.tar.xz")
+    archive = parser.parse_args().archive
+    if not archive.exists():
+        raise SystemExit(f"no {archive}; set EVENLIGHT_TEST_DATA, or name an archive")
+    parts = load(archive)
     present = tables.family_names()
     values: dict[str, dict[str, np.ndarray]] = {}
     print(f"{'':44}{'columns':>8}{'ms/image':>10}{'ours':>8}{'design':>8}{'errors':>8}")
