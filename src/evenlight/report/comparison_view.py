@@ -145,7 +145,7 @@ def p_text(p: float | None) -> str:
     """A p-value for people; empty for None."""
     if p is None:
         return ""
-    return f"< {_SMALLEST:g}" if p < _SMALLEST else f"{p:.3g}"
+    return f"< {_SMALLEST:g}" if p < _SMALLEST else f"{round(p, 4):.3g}"
 
 
 def _standing(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> dict[str, Any]:
