@@ -11,7 +11,7 @@ from evenlight.sampling import sample
 from evenlight.splits import SPLITS
 from evenlight.stages import embed, evaluate, features, list_features, plot_history, predict, train
 from evenlight.storage import read_json, read_table, write_array, write_table
-from model_world import MODELS, ODD_CLASSES, REGION, SETTINGS, World
+from model_world import MODELS, ODD_CLASSES, REGION, SEARCH, SETTINGS, World
 from raw_world import extract_features, scan_and_gather
 
 
@@ -420,7 +420,7 @@ def _day_night_rule(photos, folder, region=REGION):
     tables = extract_features(folder, "brightness")
     manifest, classes, model = folder / "manifest.parquet", folder / "classes.json", folder / "rule"
     rule = {"kind": "threshold", "feature": "brightness_v_mean"}
-    train.train("rule", rule, ["brightness"], region, options, 0, manifest, classes, tables, model)
+    train.train("rule", rule, ["brightness"], region, options, 0, manifest, classes, tables, model, SEARCH)
     predict.predict(model, manifest, tables, folder / "images", model / "predictions.parquet")
     evaluate.evaluate(model, manifest, folder / "images", None, SETTINGS, folder / "results")
     wrong = pd.read_csv(folder / "results" / "misclassified.csv")["path"]

@@ -33,14 +33,6 @@ def kind_module(name: str) -> ModuleType:
     return load_module(evenlight.models.kinds, name, "kind of model")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "KINDS":  # until params.py asks kind_names() and kind_module()
-        from types import SimpleNamespace
-
-        return {kind: SimpleNamespace(options=kind_module(kind).Options) for kind in kind_names()}
-    raise AttributeError(name)
-
-
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """A model's entry in params.yaml with what it leaves out filled in."""
     return dict(kind_module(options["kind"]).Options(**options).model_dump())

@@ -13,6 +13,8 @@ class Standardizer(StandardScaler):
     square is infinite in float32.
     """
 
+    scale_: np.ndarray
+
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "Standardizer":  # noqa: N803
         """Learn means and deviations of the columns of X (N, D)."""
         super().fit(X)

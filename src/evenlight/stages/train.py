@@ -18,8 +18,6 @@ from evenlight.storage import file_sha256, read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-_SEARCH = {"folds": 5, "factor": 3.0, "minimum": 500}
-
 
 def train(
     name: str,
@@ -32,7 +30,7 @@ def train(
     classes: Path,
     features: Path,
     folder: Path,
-    settings: Mapping[str, Any] = _SEARCH,
+    search_settings: Mapping[str, Any],
 ) -> None:
     """Fit one model on the training images; decision values are made probabilities on images that it did not see.
 
@@ -48,7 +46,7 @@ def train(
         classes: classes.json.
         features: folder of the feature tables.
         folder: where the model goes.
-        settings: `search:` of params.yaml.
+        search_settings: `search:` of params.yaml.
 
     Raises:
         UserError: the training images are of one class, or a column is missing.
@@ -61,7 +59,7 @@ def train(
     values, columns = model_values(training, options, features, used, classical.columns_of(options))
     say(f"fitting {name} on {len(codes):,} images and {len(columns):,} columns")
     keys, own_seed = kept_together(training), seed_for(seed, name)
-    chosen, candidates = search(options, values, codes, keys, settings, own_seed)
+    chosen, candidates = search(options, values, codes, keys, search_settings, own_seed)
     estimator = classical.fit(chosen, values, codes, own_seed)
     facts = {"training_images": len(codes), "chosen": hyper_parameters(chosen), "search": candidates}
     if hasattr(estimator, "threshold_"):
@@ -73,7 +71,7 @@ def train(
             scores, by = classical.raw_scores(estimator, unseen_values, len(names)), "validation images"
         else:
             asked, scores = out_of_fold_scores(
-                chosen, values, codes, keys, settings["folds"], len(names), own_seed
+                chosen, values, codes, keys, search_settings["folds"], len(names), own_seed
             )
             unseen_codes, by = codes[asked], "training images, out of fold"
         say(f"  scores become probabilities by {len(unseen_codes):,} {by}")
