@@ -56,7 +56,7 @@ def rgb_stats(image: np.ndarray) -> list[float]:
 
 
 def scipy_moments(image: np.ndarray) -> list[float]:
-    """`scipy.stats.describe`, which finds skewness and kurtosis, too; a row like that of rgb_stats."""
+    """`scipy.stats.describe` (and 2 more moments)."""
     from scipy.stats import describe
 
     found = [describe(image[..., number], axis=None, ddof=0) for number in range(3)]
@@ -120,7 +120,10 @@ def sobel(image: np.ndarray) -> np.ndarray:
 
 
 def canny(image: np.ndarray) -> list[float]:
-    """`skimage.feature.canny`, which blurs first and measures gradients by |x|^2 + |y|^2."""
+    """`skimage.feature.canny` (other edges).
+
+    It blurs first, and measures gradients by x^2 + y^2.
+    """
     from skimage.feature import canny as skimage_canny
 
     gray, found = _gray(image), []
@@ -215,3 +218,32 @@ def contour(image: np.ndarray) -> list[float]:
     axis = np.array([across, along]) / max(np.hypot(across, along), 1e-12)
     hu = cv2.HuMoments(moments).ravel()
     return [len(found), *size, *axis, *(np.sign(hu) * np.log10(1 + 1e12 * np.abs(hu)))]
+
+
+def kmeans(image: np.ndarray) -> np.ndarray:
+    """`cv2.kmeans` (other clusters)."""
+    colors = image.reshape(-1, 3).astype(np.float32)
+    cv2.setRNGSeed(0)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 20, 0.2)
+    _, labels, centers = cv2.kmeans(colors, 3, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+    shares = np.bincount(labels.ravel(), minlength=3) / len(colors)
+    order = np.argsort(-shares)
+    return np.column_stack([shares, centers])[order].ravel()
+
+
+def orb(image: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """`cv2.ORB`, `cv2.BFMatcher`.
+
+    `words` are the vocabulary's, bits as uint8 (V, 256).
+    """
+    detector = cv2.ORB.create(64, 1.2, 4, 8, patchSize=16, fastThreshold=5)
+    gray = _gray(image)
+    if min(gray.shape) < 64:
+        gray = cv2.resize(gray, (64, 64))
+    _, found = detector.detectAndCompute(gray, None)
+    row = np.zeros(129)
+    if found is not None:
+        matches = cv2.BFMatcher(cv2.NORM_HAMMING).match(found, np.packbits(words, axis=1))
+        counts = np.bincount([match.trainIdx for match in matches], minlength=128)
+        row[:128], row[128] = np.sqrt(counts / len(found)), len(found)
+    return row

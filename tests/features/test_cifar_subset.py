@@ -14,7 +14,7 @@ SKIMAGE_HOG = 0.471
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Two of them, on cores that other tests use too, take thirty times as long over such small products."""
+    """Two of them, on cores that other tests use too, take far longer over such small products."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
