@@ -47,11 +47,11 @@ def dominant_colors(image: np.ndarray, k: int) -> np.ndarray:
 
     Largest first, equally large ones by their colour; rows of zeros where there are fewer colours than `k`.
     """
-    pixels = image.reshape(-1, 3)
-    labels = _nearest(pixels.astype(np.float64), _centers(*_cells(pixels), k))
-    sizes = np.bincount(labels, minlength=k)
-    totals = np.stack([np.bincount(labels, channel, k) for channel in pixels.T], axis=1)
-    colors = np.divide(totals, sizes[:, None], out=np.zeros_like(totals), where=sizes[:, None] > 0)
+    centers = _centers(*_cells(image.reshape(-1, 3)), k)
+    pixels = image.reshape(-1, 3).astype(np.float64)
+    member = (_nearest(pixels, centers) == np.arange(k)[:, None]).astype(np.float64)
+    sizes = member.sum(axis=1)
+    colors = member @ pixels / np.maximum(sizes, 1)[:, None]
     order = np.lexsort((*colors.T[::-1], -sizes))
     return np.column_stack([sizes / len(pixels), colors])[order]
 
@@ -61,7 +61,7 @@ def _cells(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     red, green, blue = (pixels >> 3).T.astype(np.intp)
     cells = (red * _CELLS + green) * _CELLS + blue
     counts = np.bincount(cells)
-    present = np.flatnonzero(counts)
+    present = np.flatnonzero(counts > 0)
     sums = np.stack([np.bincount(cells, channel)[present] for channel in pixels.T], axis=1)
     return sums / counts[present, None], counts[present]
 
@@ -96,6 +96,7 @@ def _start(points: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
 
 def _nearest(points: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """The nearest centre of each point, the first of equals: int64 (C,)."""
+    # the square of the point itself is the same for all centres
     return ((centers**2).sum(axis=1)[:, None] - 2 * centers @ points.T).argmin(axis=0)
 
 
