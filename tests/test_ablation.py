@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from evenlight.errors import UserError
 from evenlight.evaluation.ablation import Ablation, ablate, discriminant, verdict
-from evenlight.evaluation.resampling import mean_estimates, stratified_sample
+from evenlight.evaluation.resampling import mean_estimates, not_certain, stratified_sample
+from evenlight.stages.ablate import ablate as ablate_stage
+from evenlight.storage import read_json, read_table, write_table
+from model_world import World
 
 OPTIONS = Ablation(resamples=500)
 
@@ -160,3 +164,63 @@ def test_intervals_of_means_are_wider_where_images_repeat_each_other():
     )[0]
     assert (repeated["low"], repeated["high"]) == pytest.approx((alone["low"], alone["high"]))
     assert repeated["n"] == 500
+
+
+def test_all_right_is_not_certain():
+    estimate = {"value": 1.0, "low": 1.0, "high": 1.0, "n": 500}
+    assert not_certain(estimate, 20, 0.95) == {
+        "value": 1.0,
+        "low": pytest.approx(0.839, abs=0.001),
+        "high": 1.0,
+        "n": 500,
+    }
+    assert not_certain({**estimate, "value": 0.0}, 20, 0.95)["high"] == pytest.approx(0.161, abs=0.001)
+    assert not_certain({**estimate, "value": 0.9}, 20, 0.95) == {**estimate, "value": 0.9}
+
+
+def stage(world: World, **settings) -> dict:
+    folder = world.folder / "results"
+    families = sorted(path.name for path in (world.folder / "features").iterdir())
+    ablate_stage(
+        world.manifest, world.folder / "classes.json", world.folder / "features", families, settings, folder
+    )
+    return read_json(folder / "ablation.json")
+
+
+def test_the_stage_sees_training_images_only_and_few_sources_establish_nothing(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 30, "validation": 4, "test": 6})
+    report = stage(world, resamples=100)
+    assert (report["n"], report["training_images"], report["keys"]) == (60, 60, 3)
+    assert {family["verdict_left_out"] for family in report["families"]} == {"not established"}
+    assert (tmp_path / "results" / "ablation.png").read_bytes()[:4] == b"\x89PNG"
+    # the images that may not be looked at may be anything
+    for path in (tmp_path / "features").glob("*/*.parquet"):
+        table = read_table(path)
+        other = ~table["path"].isin(world.table.loc[world.table["split"] == "train", "path"])
+        table.loc[other, table.columns[1:]] = np.float32(-1e6)
+        write_table(path, table)
+    assert stage(world, resamples=100) == report
+
+
+def test_the_stage_takes_a_stratified_sample_and_the_families_asked_for(tmp_path):
+    world = World(tmp_path, ["a", "b", "c"], {"train": 40, "test": 4})
+    report = stage(world, resamples=100, maximum=60, features=["brightness"])
+    assert (report["n"], report["training_images"]) == (60, 120)
+    assert [family["name"] for family in report["families"]] == ["brightness"]
+    assert report["chance"]["value"] == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_a_value_that_is_no_number_is_named(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 10, "test": 4})
+    path = tmp_path / "features" / "brightness" / "0001.parquet"
+    table = read_table(path)
+    table["brightness_v_std"] = np.float32(np.nan)
+    write_table(path, table)
+    with pytest.raises(UserError, match="'brightness_v_std' holds values that are no finite number"):
+        stage(world)
+
+
+def test_one_class_is_refused(tmp_path):
+    world = World(tmp_path, ["a"], {"train": 10, "test": 4})
+    with pytest.raises(UserError, match="one class only"):
+        stage(world)

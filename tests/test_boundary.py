@@ -1,9 +1,16 @@
 """Decision regions on grids, where the answer is a formula."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from evenlight.errors import UserError
 from evenlight.explain.boundary import regions
+from evenlight.models.artifacts import load_description
+from evenlight.stages.plot_boundary import plot_boundary
+from model_world import ODD_CLASSES, World
 
 POINTS = np.array([[0.0, 0.0], [10.0, 4.0]], dtype=np.float32)
 
@@ -52,3 +59,38 @@ def test_one_point_has_a_plane_around_it():
     x, y = regions(np.zeros((1, 2), np.float32), linear, 5).axes
     assert x[0] < 0 < x[-1]
     assert y[0] < 0 < y[-1]
+
+
+def drawn(world: World, name: str, options: dict) -> np.ndarray:
+    folder, picture = world.train(name, options), world.folder / f"{name}.png"
+    entries = {family: {} for family in load_description(folder)["families"]}
+    plot_boundary(folder, world.manifest, world.folder / "features", entries, picture)
+    return np.asarray(Image.open(io.BytesIO(picture.read_bytes())).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "logistic_regression", "C": 10.0},
+        {"kind": "rbf_svm", "C": 10.0},
+        {"kind": "random_forest", "trees": 5},
+    ],
+    ids=lambda options: options["kind"],
+)
+def test_regions_of_a_trained_model_are_in_the_colours_of_the_classes(tmp_path, options):
+    world = World(tmp_path, ODD_CLASSES, {"train": 12, "validation": 3, "test": 5})
+    columns = ["brightness_v_mean", "brightness_gray_mean"]
+    picture = drawn(world, "two", {**options, "columns": columns})
+    for dominant, weak in ((2, 0), (0, 2), (1, 0)):  # blue, orange, green
+        assert ((picture[..., dominant] - picture[..., weak]) > 15).mean() > 0.05
+
+
+def test_a_threshold_is_drawn_on_one_axis(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 12, "test": 5})
+    assert drawn(world, "rule", {"kind": "threshold", "feature": "brightness_v_mean"}).shape[0] < 500
+
+
+def test_more_than_two_columns_are_refused(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 12, "test": 5})
+    with pytest.raises(UserError, match="sees 9 columns; a boundary can be drawn on one or two"):
+        drawn(world, "many", {"kind": "random_forest", "features": ["brightness"], "trees": 2})

@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from evenlight.evaluation.importance import Importance, family_importance
+from evenlight.models.artifacts import load_description
+from evenlight.stages.importance import family_of
+from evenlight.stages.importance import importance as importance_stage
+from evenlight.storage import read_json
+from model_world import World
 
 OPTIONS = Importance(repeats=20, resamples=300)
 FAMILIES = {"used": np.array([0, 1]), "unused": np.array([2])}
@@ -72,3 +77,32 @@ def test_equal_inputs_equal_reports_whatever_other_families_there_are():
     assert both == family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS)
     one = family_importance(predict, values, codes, np.arange(400), {"used": FAMILIES["used"]}, OPTIONS)
     assert one["families"][0] == both["families"][0]
+
+
+def test_the_stage_asks_the_trained_model_about_test_images(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 20, "validation": 5, "test": 30})
+    folder = world.train("linear")
+    settings, target = {"repeats": 5, "resamples": 100, "maximum": 50}, tmp_path / "importance.json"
+    importance_stage(folder, world.manifest, tmp_path / "features", settings, target)
+    report = read_json(target)
+    assert (report["model"], report["n"], report["test_images"], report["repeats"]) == ("linear", 50, 60, 5)
+    assert report["keys"] == 3
+    assert report["accuracy"]["value"] == 1
+    assert report["accuracy"]["low"] < 0.5  # of three cameras little is known
+    assert sum(family["columns"] for family in report["families"]) == len(load_description(folder)["columns"])
+    losses = [family["loss"]["value"] for family in report["families"]]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] > 0
+
+
+def test_without_test_images_nothing_is_asked(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 20, "validation": 5})
+    target = tmp_path / "importance.json"
+    importance_stage(world.train("linear"), world.manifest, tmp_path / "features", {}, target)
+    report = read_json(target)
+    assert (report["n"], report["families"], report["accuracy"]) == (0, [], None)
+
+
+def test_a_column_belongs_to_the_longest_name_that_it_begins_with():
+    assert family_of("hog_fine_0001", ["hog", "hog_fine", "ho"]) == "hog_fine"
+    assert family_of("hog_0001", ["hog", "hog_fine"]) == "hog"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evenlight.dataset import load_features, usable_rows
 from evenlight.evaluation.telling import (
     Health,
     choose,
@@ -11,6 +12,9 @@ from evenlight.evaluation.telling import (
     rank_correlation,
     strengths,
 )
+from evenlight.stages.summarize_features import documented, read_sample, summarize_features
+from evenlight.storage import read_json, read_table, write_table
+from model_world import ODD_CLASSES, World
 
 
 def test_a_column_that_knows_the_class_and_one_that_knows_nothing():
@@ -92,3 +96,67 @@ def test_rank_correlation_is_spearmans():
     assert found[0, 2] == pytest.approx(stats.spearmanr(values[:, 0], values[:, 2]).statistic)
     assert np.isnan(found[4, :4]).all()
     assert np.diagonal(found).tolist() == pytest.approx([1] * 5)
+
+
+def summarized(world: World, **settings) -> dict:
+    folder = world.folder / "results"
+    entries = {path.name: {} for path in (world.folder / "features").iterdir()}
+    classes, features = world.folder / "classes.json", world.folder / "features"
+    summarize_features(world.manifest, classes, features, entries, settings, folder)
+    return read_json(folder / "summary.json")
+
+
+def test_the_summary_of_images_as_bright_as_their_class(tmp_path):
+    world = World(tmp_path, ODD_CLASSES, {"train": 20, "validation": 3, "test": 5})
+    summary = summarized(world, shown=4, per_family=2)
+    assert (summary["images"], summary["training_images"], summary["sampled"]) == (84, 60, 60)
+    brightness = next(family for family in summary["families"] if family["name"] == "brightness")
+    assert (brightness["columns"], brightness["missing"], brightness["constant"]) == (9, 0, 0)
+    assert brightness["strongest"]["strength"] == 1  # no class overlaps another
+    assert len(summary["telling"]) == 4
+    assert [told["family"] for told in summary["telling"]].count("brightness") == 2
+    told = next(told for told in summary["telling"] if told["family"] == "brightness")
+    assert told["auc"] in (0, 1)
+    assert told["class"] in (world.classes[0], world.classes[2])
+    medians = [cell["quantiles"][2] for cell in told["by_class"]]
+    assert medians == sorted(medians)
+    assert [cell["n"] for cell in told["by_class"]] == [20, 20, 20]
+    assert np.array(summary["correlation"]).shape == (4, 4)
+    for name in ("telling.png", "correlation.png"):
+        assert (tmp_path / "results" / name).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_missing_values_are_counted_and_test_images_change_no_strength(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 20, "test": 6})
+    before = summarized(world)
+    for path in (tmp_path / "features" / "brightness").glob("*.parquet"):
+        table = read_table(path)
+        of_test = table["path"].isin(world.table.loc[world.table["split"] == "test", "path"])
+        table.loc[of_test, "brightness_v_mean"] = np.float32(np.nan)
+        write_table(path, table)
+    after = summarized(world)
+    assert [family["missing"] for family in before["families"]] == [0] * len(before["families"])
+    assert next(f["missing"] for f in after["families"] if f["name"] == "brightness") == 12
+    assert after["telling"] == before["telling"]
+
+
+def test_a_sample_is_read_in_its_order_from_all_shards(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 20, "test": 6})
+    rows, features = usable_rows(world.manifest), tmp_path / "features"
+    drawn = np.array([0, 1, 7, 8, 30, 51])
+    health, sample, columns = read_sample(rows, features, "brightness", drawn)
+    expected, names = load_features(rows.iloc[drawn], features, ["brightness"])
+    assert (sample == expected).all()
+    assert (columns, health.images) == (names, 52)
+
+
+def test_a_data_set_without_training_images_tells_nothing(tmp_path):
+    summary = summarized(World(tmp_path, ["a", "b"], {"test": 6}))
+    assert (summary["sampled"], summary["telling"]) == (0, [])
+
+
+def test_what_a_family_says_of_a_column_of_another_name():
+    plain, second = documented("hog_0003", "hog", "hog"), documented("hog_fine_0003", "hog_fine", "hog")
+    assert plain is not None
+    assert plain == second
+    assert documented("hog_fine_0003", "hog", "brightness") is None

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from evenlight.evaluation.intervals import Estimate
-from evenlight.evaluation.resampling import FEWEST_KEYS, mean_estimates
+from evenlight.evaluation.resampling import FEWEST_KEYS, mean_estimates, not_certain
 from evenlight.runtime import seed_for
 from evenlight.settings import Settings
 from evenlight.splits import make_folds
@@ -76,15 +76,19 @@ def ablate(
         mean_estimates(np.column_stack(columns), keys, options.resamples, options.confidence, seed)
     )
     key_count = len(np.unique(keys))
+
+    def accuracy() -> Estimate:
+        return not_certain(next(estimates), key_count, options.confidence)
+
     report: dict[str, Any] = {
         "n": len(codes),
         "keys": key_count,
         "columns": sum(values.shape[1] for values in families.values()),
-        "all": next(estimates),
-        "base": {"features": base, "accuracy": next(estimates)},
-        "chance": next(estimates),
+        "all": accuracy(),
+        "base": {"features": base, "accuracy": accuracy()},
+        "chance": accuracy(),
     }
-    alone = {name: next(estimates) for name in names}
+    alone = {name: accuracy() for name in names}
     worth = {"left_out": {name: next(estimates) for name in left_out}}
     worth["added"] = {name: next(estimates) for name in added}
     report["families"] = [

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from evenlight.evaluation.resampling import mean_estimates
+from evenlight.evaluation.resampling import mean_estimates, not_certain
 from evenlight.runtime import seed_for
 from evenlight.settings import Settings
 
@@ -68,9 +68,10 @@ def family_importance(
         {"name": name, "columns": len(places), "loss": loss}
         for (name, places), loss in zip(families.items(), estimates[1:], strict=True)
     ]
+    key_count = len(np.unique(keys))
     return {
         "n": len(codes),
-        "keys": len(np.unique(keys)),
-        "accuracy": estimates[0],
+        "keys": key_count,
+        "accuracy": not_certain(estimates[0], key_count, options.confidence),
         "families": sorted(rows, key=lambda row: (-row["loss"]["value"], row["name"])),
     }

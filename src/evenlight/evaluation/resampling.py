@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evenlight.evaluation.intervals import Estimate, bootstrapped
+from evenlight.evaluation.intervals import Estimate, bootstrapped, wilson
 
 FEWEST_KEYS = 10  # of fewer sources a bootstrap says too little about other sources (Cameron et al. 2008)
 _BLOCK = 250  # resamples in memory at one time
@@ -60,3 +60,15 @@ def mean_estimates(
     resampled = np.concatenate(drawn)
     means = values.mean(axis=0, dtype=np.float64)
     return [bootstrapped(means[k], resampled[:, k], len(values), confidence) for k in range(len(means))]
+
+
+def not_certain(accuracy: Estimate, keys: int, confidence: float) -> Estimate:
+    """The same accuracy; of 0 or 1 with Wilson's interval of as many trials as there are keys.
+
+    Where all images are right, so are all resamples, but a few sources without an error do not prove that there is
+    never one.
+    """
+    if accuracy["value"] not in (0, 1):
+        return accuracy
+    low, high = wilson(int(accuracy["value"]) * keys, keys, confidence)
+    return {**accuracy, "low": low, "high": high}

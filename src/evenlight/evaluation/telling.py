@@ -93,7 +93,7 @@ def _block(values: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def choose(strength: np.ndarray, families: np.ndarray, most: int, per_family: int) -> list[int]:
-    """Places of the most telling columns, strongest first, at most `per_family` of one family.
+    """Places of the most telling columns, strongest first, at most `per_family` of one family; none of strength 0.
 
     Args:
         strength: (D,).
@@ -105,7 +105,7 @@ def choose(strength: np.ndarray, families: np.ndarray, most: int, per_family: in
     taken: dict[str, int] = {}
     for place in np.argsort(-strength, kind="stable"):
         family = str(families[place])
-        if len(chosen) < most and taken.get(family, 0) < per_family:
+        if strength[place] > 0 and len(chosen) < most and taken.get(family, 0) < per_family:
             chosen.append(int(place))
             taken[family] = taken.get(family, 0) + 1
     return chosen

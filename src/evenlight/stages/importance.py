@@ -64,6 +64,6 @@ def family_of(column: str, families: list[str]) -> str:
 
 def _places_of_families(columns: list[str], families: list[str]) -> dict[str, np.ndarray]:
     places: dict[str, list[int]] = {name: [] for name in families}
-    for place, column in enumerate(columns):
+    for place, column in enumerate(columns if families else ()):  # a model on file data has no families
         places[family_of(column, families)].append(place)
     return {name: np.array(found, dtype=np.int64) for name, found in places.items()}
