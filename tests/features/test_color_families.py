@@ -23,6 +23,7 @@ from evenlight.features import (
     rgb_stats,
     thumb,
 )
+from evenlight.levels import level_counts, percentiles
 
 RED, GREEN, BLUE, ORANGE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 165, 0)
 FAMILIES = [brightness, color_range, hsv_grid, hsv_hist, hsv_hist3d, lab_stats, rgb_stats, thumb]
@@ -99,6 +100,14 @@ class TestBrightness:
             assert values[f"brightness_v_p{percent:02d}"] == np.float32(np.percentile(value, percent))
         assert values["brightness_bright_share"] == np.float32((value > bright).mean())
         assert values["brightness_dark_share"] == np.float32((value < dark).mean())
+
+    @given(seed=st.integers(0, 99), height=st.integers(8, 30), width=st.integers(8, 30))
+    @settings(max_examples=10)
+    def test_percentiles_are_numpys_to_the_last_bit(self, seed, height, width):
+        grays = noise(3, height, width, seed=seed)
+        percents = list(range(101))
+        found = percentiles(level_counts(grays), percents)
+        assert np.array_equal(found, np.percentile(grays.reshape(3, -1), percents, axis=1).T)
 
     def test_half_black_half_white(self):
         image = np.zeros((4, 4, 3), dtype=np.uint8)
