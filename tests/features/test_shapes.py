@@ -82,6 +82,7 @@ class TestHough:
         twice = named(hough, as_rgb(np.kron(rectangle(), np.ones((3, 3), np.uint8))))
         assert twice == pytest.approx(values, abs=0.1)
         assert values["hough_lines_n"] == 4
+        assert values["hough_len_max"] == pytest.approx(120 / 240, abs=0.04)
 
     def test_lengths_of_known_segments(self, monkeypatch):
         ends = np.array([[0, 0, 64, 0], [0, 0, 0, 32], [0, 32, 0, 0]], dtype=np.int32)
@@ -145,6 +146,13 @@ class TestHarris:
         assert values["harris_share_top"] == pytest.approx(count / (20 * 60))
         assert values["harris_share_right"] == pytest.approx(count / (41 * 30))
 
+    def test_edges_all_over_are_no_corner(self):
+        """Every response is below 0."""
+        ramp = np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1))
+        response = harris.responses(ramp)[:, 2:-2]
+        assert response.max() < 0
+        assert not harris.corners(response, 0.1).any()
+
     def test_an_edge_is_no_corner(self):
         picture = blank()
         picture[:, 100:] = 255
@@ -193,10 +201,11 @@ class TestContour:
         assert solid == pytest.approx(area / hull, rel=0.02)
 
     def test_a_square_or_disc_has_no_axis(self):
-        square = blank(101, 101)
-        square[30:70, 30:70] = 255
-        values = named(contour, as_rgb(square))
-        assert (values["contour_cos"], values["contour_sin"]) == (0, 0)
+        for left in range(3, 60, 7):
+            square = blank(101, 211)
+            square[30:71, left : left + 41] = 255
+            values = named(contour, as_rgb(square))
+            assert (values["contour_cos"], values["contour_sin"]) == (0, 0)
         assert values["contour_hu_1"] == pytest.approx(np.log10(1e12 / 6), abs=1e-5)  # of every square
 
     @pytest.mark.parametrize("level", [0, 1, 128, 255])

@@ -65,5 +65,5 @@ def responses(picture: np.ndarray) -> np.ndarray:
 
 
 def corners(response: np.ndarray, threshold: float) -> np.ndarray:
-    """Where responses (H, W) exceed `threshold` times the largest, and 0: bool (H, W)."""
-    return response > max(threshold * float(response.max()), 0.0)
+    """Where responses (H, W) exceed `threshold` (0 to 1) times the largest; nowhere where all are below 0: bool (H, W)."""
+    return response > threshold * response.max()
