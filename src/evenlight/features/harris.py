@@ -65,5 +65,5 @@ def responses(picture: np.ndarray) -> np.ndarray:
 
 
 def corners(response: np.ndarray, threshold: float) -> np.ndarray:
-    """Where responses (H, W) exceed `threshold` (0 to 1) times the largest; nowhere where all are below 0: bool (H, W)."""
+    """Where responses (H, W) exceed `threshold` (0 to 1) times the largest; nowhere if all are below 0: bool (H, W)."""
     return response > threshold * response.max()
