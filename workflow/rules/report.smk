@@ -16,6 +16,15 @@ rule write_report:
         embeddings=collect(
             "results/{{dataset}}/embeddings/{space}.json", space=outline.spaces(config)
         ),
+        boundaries=collect("results/{{dataset}}/{model}/boundary.png", model=BOUNDARIES),
+        importances=collect(
+            "results/{{dataset}}/{model}/importance.json", model=IMPORTANCES
+        ),
+        features="results/{dataset}/features/summary.json",
+        ablation=(
+            "results/{dataset}/features/ablation.json" if config["ablation"] else []
+        ),
+        comparison="results/{dataset}/comparison.json",
         leaderboard="results/{dataset}/leaderboard.csv",
         best="results/{dataset}/best.json",
         manifest="data/manifest/{dataset}/manifest.parquet",

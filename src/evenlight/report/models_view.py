@@ -1,12 +1,12 @@
 """What the page shows of the models: measures, confusion, classes and groups, worked out for the templates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evenlight.report.inline import Wrong
-from evenlight.report.verdicts import Rules, group_state, leak_sentence, set_apart
+from evenlight.report.verdicts import Rules, group_state, leak_sentence
 
 _CELLS = 200  # classes up to which the confusion matrix is drawn in full
 
@@ -16,13 +16,16 @@ class Model:
     """What the page shows of one model.
 
     `metrics` is its metrics.json, `wrong` the misclassified test images to show, out of `wrong_total`, most
-    confident first, and `history` a data URI of its learning curves, empty for models without.
+    confident first. `history` and `boundary` are data URIs of its learning curves and its decision boundary, empty
+    for models without; `importance` is what `features_view.importance_view` gives.
     """
 
     metrics: dict[str, Any]
     wrong: Sequence[Wrong] = ()
     wrong_total: int = 0
     history: str = ""
+    boundary: str = ""
+    importance: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +74,6 @@ def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dic
         "name": model.name,
         "kind": model.metrics["kind"],
         "is_best": model is best,
-        "set_apart": set_apart(model, best) if best and model is not best else None,
         "test": test,
         "validation": model.metrics["splits"].get("validation", {}),
         "train": model.metrics["splits"].get("train", {}),
@@ -97,6 +99,8 @@ def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dic
         "wrong": model.wrong,
         "wrong_total": model.wrong_total,
         "history": model.history,
+        "boundary": model.boundary,
+        "importance": model.importance,
     }
 
 

@@ -7,7 +7,7 @@ lives in `verdicts.py` and in the checks of the audit, that of definitions in th
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from evenlight.outline import is_network
 from evenlight.report import files_view
 from evenlight.report.audit_view import Check, audit_checks
 from evenlight.report.charts import visible_text
+from evenlight.report.comparison_view import comparison_view
+from evenlight.report.features_view import Features, features_view, importance_view
 from evenlight.report.files_view import Files
 from evenlight.report.inline import Room, Thumbnails, chart_uri
-from evenlight.report.models_view import Axis, Model, baseline, model_view
+from evenlight.report.models_view import Model, baseline, model_view
 from evenlight.report.rendering import environment
 from evenlight.report.verdicts import Rules, Strip, findings, from_audit, strip
 from evenlight.splits import SPLITS
@@ -44,19 +46,22 @@ class Embedding:
 class PageInputs:
     """Everything the page is made of; the shapes are those of docs/output.md.
 
-    `models` come best validation accuracy first; `audit` holds findings.json, `checks` its sections; `versions`
-    maps names to versions or hashes; `region` is a data URI of the area of interest before and after.
+    `models` come best validation accuracy first; `comparison` is comparison.json; `audit` holds findings.json,
+    `checks` its sections; `versions` maps names to versions or hashes; `region` is a data URI of the area of interest
+    before and after.
     """
 
     dataset: str
     summary: dict[str, Any]
     models: Sequence[Model]
+    comparison: Mapping[str, Any]
     best: str
     params: dict[str, Any]
     versions: dict[str, Any]
     files: Files
     audit: Sequence[dict[str, Any]]
     checks: Sequence[Check]
+    features: Features | None = None
     embeddings: Sequence[Embedding] = ()
     region: str = ""
 
@@ -75,7 +80,6 @@ def _render(inputs: PageInputs, rows: int) -> str:
     best = next((model for model in inputs.models if model.name == inputs.best), None)
     evaluate = inputs.params["evaluate"]
     rules = Rules(minimum_group=inputs.params["audit"]["minimum_group"], confidence=evaluate["confidence"])
-    line = baseline(inputs.models)
     return (
         environment()
         .get_template("page.html")
@@ -90,8 +94,9 @@ def _render(inputs: PageInputs, rows: int) -> str:
             region=inputs.region,
             region_method=inputs.params["region"]["method"],
             models=[model_view(model, best, rules, rows) for model in inputs.models],
-            axis=Axis.around([model.test.get("accuracy") for model in inputs.models] + [line]),
-            baseline=line,
+            compared=comparison_view(inputs.comparison, inputs.models, rules, rows),
+            baseline=baseline(inputs.models),
+            features=inputs.features,
             rules=rules,
             confidence=f"{100 * rules.confidence:g}\N{NO-BREAK SPACE}%",
             embeddings=inputs.embeddings,
@@ -140,6 +145,10 @@ def write_page(
     model_folders: Sequence[Path],
     leaderboard: Path,
     best: Path,
+    comparison: Path,
+    features: Path | None,
+    boundaries: Sequence[str],
+    importances: Sequence[str],
     embeddings: Sequence[Path],
     code_version: dict[str, Any],
     page: Path,
@@ -156,7 +165,9 @@ def write_page(
             and `evaluate` are read from it.
         model_folders: results/<dataset>/<model> of each model, with metrics.json, misclassified.csv and, for
             networks, history.png.
-        leaderboard, best: leaderboard.csv and best.json.
+        leaderboard, best, comparison: leaderboard.csv, best.json and comparison.json.
+        features: folder with summary.json, ablation.json where there is one, and their pictures; or None.
+        boundaries, importances: models with boundary.png, and those with importance.json.
         embeddings: embeddings/<space>.json files; the pictures lie beside them.
         code_version: names to versions, commits or hashes; shown as it is, so it must hold no time.
         page: where to write.
@@ -175,11 +186,13 @@ def write_page(
         return Thumbnails(table, standardized, color, Room(room))
 
     pictures = Room(_PICTURE_ROOM)
-    models = _read_models(model_folders, leaderboard, chosen, params, thumbnails(_WRONG_ROOM), pictures)
+    shown = _Shown(params["evaluate"]["gallery"], set(boundaries), set(importances))
+    models = _read_models(model_folders, leaderboard, chosen, shown, thumbnails(_WRONG_ROOM), pictures)
     inputs = PageInputs(
         dataset=dataset,
         summary=facts,
         models=models,
+        comparison=storage.read_json(comparison),
         best=chosen,
         params=params,
         versions=code_version,
@@ -188,6 +201,7 @@ def write_page(
         checks=audit_checks(
             audit_findings, storage.read_json(audit / "evidence.json"), thumbnails(_AUDIT_ROOM), minimum_cell
         ),
+        features=_read_features(features, bool(params.get("ablation")), pictures) if features else None,
         region=pictures.take(chart_uri(region, photos=True)) if region else "",
         embeddings=[
             Embedding(
@@ -201,11 +215,30 @@ def write_page(
     storage.write_text(page, build_page(inputs))
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What of each model is shown: so many wrong images, and which models have boundaries and importances."""
+
+    gallery: int
+    boundaries: set[str]
+    importances: set[str]
+
+
+def _read_features(folder: Path, ablated: bool, pictures: Room) -> Features:
+    """The section on features; asked of the settings, because a file may be left from earlier ones."""
+    return features_view(
+        storage.read_json(folder / "summary.json"),
+        storage.read_json(folder / "ablation.json") if ablated else None,
+        telling=pictures.take(chart_uri(folder / "telling.png")),
+        correlation=pictures.take(chart_uri(folder / "correlation.png")),
+    )
+
+
 def _read_models(
     folders: Sequence[Path],
     leaderboard: Path,
     chosen: str,
-    params: dict[str, Any],
+    shown: _Shown,
     thumbnails: Thumbnails,
     pictures: Room,
 ) -> list[Model]:
@@ -215,12 +248,17 @@ def _read_models(
     read.sort(key=lambda pair: (places.get(pair[0]["model"], len(places)), pair[0]["model"]))
     models = {}
     for metrics, folder in sorted(read, key=lambda pair: pair[0]["model"] != chosen):
-        wrong = _read_csv(folder / "misclassified.csv")
-        models[metrics["model"]] = Model(
+        name, wrong = metrics["model"], _read_csv(folder / "misclassified.csv")
+        has_boundary, has_importance = name in shown.boundaries, name in shown.importances
+        models[name] = Model(
             metrics,
-            wrong=thumbnails.wrong(wrong[: params["evaluate"]["gallery"]], metrics["classes"]),
+            wrong=thumbnails.wrong(wrong[: shown.gallery], metrics["classes"]),
             wrong_total=len(wrong),
             history=pictures.take(chart_uri(folder / "history.png")) if is_network(metrics["kind"]) else "",
+            boundary=pictures.take(chart_uri(folder / "boundary.png")) if has_boundary else "",
+            importance=importance_view(storage.read_json(folder / "importance.json"))
+            if has_importance
+            else None,
         )
     return [models[metrics["model"]] for metrics, _ in read]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from evenlight.outline import spaces
+from evenlight.outline import spaces, with_boundary, with_importance
 from evenlight.report.page import write_page
 from evenlight.storage import to_json
 
@@ -39,6 +39,10 @@ def report(
         model_folders=[results / name for name in params["models"]],
         leaderboard=results / "leaderboard.csv",
         best=results / "best.json",
+        comparison=results / "comparison.json",
+        features=results / "features",
+        boundaries=with_boundary(params["models"]),
+        importances=with_importance(params),
         embeddings=[results / "embeddings" / f"{space}.json" for space in spaces(params)],
         code_version=version,
         page=page,
