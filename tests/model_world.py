@@ -14,8 +14,8 @@ SEARCH = {"folds": 5, "factor": 3.0, "minimum": 500}
 SETTINGS = {"confidence": 0.95, "bootstrap": 100, "gallery": 4, "seed": 0}
 MODELS = {
     "rule": {"kind": "threshold", "feature": "brightness_v_mean"},
-    "linear": {"kind": "logistic_regression", "features": ["brightness", "color"], "C": 0.1},
-    "svm": {"kind": "rbf_svm", "features": ["color", "brightness"], "C": 10.0},
+    "linear": {"kind": "logistic_regression", "features": ["brightness", "rgb_stats"], "C": 0.1},
+    "svm": {"kind": "rbf_svm", "features": ["rgb_stats", "brightness"], "C": 10.0},
     "forest": {"kind": "random_forest", "features": ["brightness"], "trees": 4},
     "neighbours": {"kind": "knn", "features": ["brightness"], "k": [5, 3, 1]},
     "net": {"kind": "cnn", "epochs": 1, "batch_size": 8},
@@ -68,7 +68,7 @@ class World:
             if self.color == "gray":
                 pixels = pixels[..., :1]
             write_array(self.folder / "images" / f"{shard}.npy", pixels)
-            for family in ("brightness", "color"):
+            for family in ("brightness", "rgb_stats"):
                 features.extract(
                     family,
                     self.folder / "images" / f"{shard}.npy",
@@ -87,7 +87,7 @@ class World:
             images = self.folder / "images"
             train_network.train(name, options, REGION, standardize, 0, self.manifest, classes, images, folder)
         else:
-            tables, families = self.folder / "features", ["brightness", "color"]
+            tables, families = self.folder / "features", ["brightness", "rgb_stats"]
             where = (self.manifest, classes, tables, folder)
             train.train(name, options, families, REGION, standardize, 0, *where, settings)
         return folder

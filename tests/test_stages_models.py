@@ -124,7 +124,7 @@ def test_svm_scores_are_tempered(world):
     folder = world.folder / "models" / "svm"
     description = artifacts.load_description(folder)
     values, columns = load_features(
-        usable_rows(world.manifest), world.folder / "features", ["color", "brightness"]
+        usable_rows(world.manifest), world.folder / "features", ["rgb_stats", "brightness"]
     )
     assert columns == description["columns"]
     raw = classical.raw_scores(artifacts.load_classical(folder), values, 3)
@@ -168,7 +168,7 @@ def test_without_validation_scores_are_tempered_out_of_fold(tmp_path):
     world = World(tmp_path, ["a", "b"], {"train": 40, "test": 20})
     world.pixels[:] = np.random.default_rng(0).integers(0, 256, (len(world.table), 1, 1, 3))
     world.write()
-    options = {"kind": "rbf_svm", "features": ["color"], "C": 1000.0, "gamma": 1.0}
+    options = {"kind": "rbf_svm", "features": ["rgb_stats"], "C": 10.0, "gamma": 1.0}
     fit = read_json(world.train("svm", options) / "model.json")["fit"]
     assert fit["calibrated_on"] == "training images, out of fold"
     table = world.predict("svm")
@@ -199,10 +199,10 @@ class TestBaselines:
 
     def test_single_columns(self, tmp_path):
         world = World(tmp_path, ["a", "b"], {"train": 9, "test": 3})
-        columns = ["color_mean_r", "brightness_v_mean"]
+        columns = ["rgb_stats_mean_r", "brightness_v_mean"]
         options = {"kind": "linear_svm", "columns": columns, "C": 0.01}
         description = read_json(world.train("two", options) / "model.json")
-        assert (description["columns"], description["families"]) == (columns, ["color", "brightness"])
+        assert (description["columns"], description["families"]) == (columns, ["rgb_stats", "brightness"])
         test = world.predict("two").query("split == 'test'")
         assert (test["predicted_label"] == test["true_label"]).all()
 
@@ -357,9 +357,9 @@ class TestOddDataSets:
         world = make(["a", "b"], {"train": 3})
         world.train("linear")
         for shard in ("0000", "0001"):
-            file = world.folder / "features" / "color" / f"{shard}.parquet"
-            write_table(file, read_table(file).drop(columns="color_h_03"))
-        with pytest.raises(UserError, match="no feature column 'color_h_03'"):
+            file = world.folder / "features" / "rgb_stats" / f"{shard}.parquet"
+            write_table(file, read_table(file).drop(columns="rgb_stats_mean_g"))
+        with pytest.raises(UserError, match="no feature column 'rgb_stats_mean_g'"):
             world.predict("linear")
 
     def test_features_of_a_stale_array_are_a_sentence(self, make):
