@@ -173,7 +173,7 @@ def test_without_validation_scores_are_tempered_out_of_fold(tmp_path):
     assert fit["calibrated_on"] == "training images, out of fold"
     table = world.predict("svm")
     test = table[table["split"] == "test"]
-    assert test[["score_a", "score_b"]].to_numpy().max() < 0.8
+    assert test[["score_a", "score_b"]].to_numpy().max() < 0.95  # 0.999 by scores of images that it has seen
 
 
 class TestBaselines:
