@@ -31,15 +31,11 @@ runtime.fix_environment()  # one numeric thread, before numpy is imported
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import plain_features as plain  # noqa: E402
+import yaml  # noqa: E402
 
 from evenlight import feature_table as tables  # noqa: E402
 
 SHARED = Path(os.environ.get("EVENLIGHT_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-# the total row; techniques.md 2.3 marks them "on"
-DEFAULT_FAMILIES = [
-    *("brightness", "rgb_stats", "hsv_hist", "hsv_hist3d"),
-    *("sobel", "canny", "fourier", "hog", "thumb"),
-]
 BATCH_PIXELS = 2**20  # as `feature_table` cuts its batches
 
 
@@ -102,9 +98,16 @@ def compare(size: int, count: int, rounds: int, families: Sequence[str]) -> None
             way = (contest.plain.__doc__ or "").split("\n")[0].split(",")[0].rstrip(".")
             print_line(contest.family, way, count, run, contest.target)
             first.setdefault(contest.family, run)  # the usual of several plain ways
-    if all(name in first for name in DEFAULT_FAMILIES):
-        total = np.sum([first[name] for name in DEFAULT_FAMILIES], axis=0)
-        print_line("all default", f"the first way of {len(DEFAULT_FAMILIES)}", count, total, 10)
+    default = default_families()
+    if all(name in first for name in default):
+        total = np.sum([first[name] for name in default], axis=0)
+        print_line("all default", f"the first way of {len(default)}", count, total, 10)
+
+
+def default_families() -> list[str]:
+    """Families that params.yaml computes."""
+    params = (Path(__file__).resolve().parents[1] / "params.yaml").read_text(encoding="utf-8")
+    return list(yaml.safe_load(params)["features"])
 
 
 def learned(name: str, images: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -172,10 +175,8 @@ def pictures(size: int, count: int) -> np.ndarray:
 
 def print_memory(size: int, count: int, families: Sequence[str]) -> None:
     """Peak memory of `feature_table` on a shard, each family in a process of its own."""
-    print(
-        f"\npeak memory over a shard of {count:,} images of {size} x {size}, beyond imports and the shard's array"
-    )
-    print(f"{'family':12}{'MB':>8}{'table MB':>10}")
+    print(f"\npeak memory of `feature_table` over a shard of {count:,} images of {size} x {size}, MB")
+    print(f"{'family':12}{'process':>9}{'beyond imports and images':>27}{'table':>8}")
     with tempfile.TemporaryDirectory() as folder:
         shard = Path(folder) / "shard.npy"
         np.save(shard, np.resize(pictures(size, min(count, 400)), (count, size, size, 3)))
@@ -183,11 +184,14 @@ def print_memory(size: int, count: int, families: Sequence[str]) -> None:
             command = [sys.executable, __file__, "--one", name, "--shard", str(shard)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout)
-            print(f"{name:12}{found['peak']:8.0f}{found['table']:10.1f}", flush=True)
+            print(
+                f"{name:12}{found['peak']:9.0f}{found['peak'] - found['before']:27.0f}{found['table']:8.1f}",
+                flush=True,
+            )
 
 
 def memory_of(name: str, shard: Path) -> dict[str, float]:
-    """MB that `feature_table` takes beyond what is there before, and MB of its values; runs in a fresh process."""
+    """MB that the process has used before `feature_table` and at most, and MB of its values."""
     images = np.load(shard, mmap_mode="r")
     images.max()  # pages of the file count as ours once they are read
     few = np.array(images[:8])
@@ -195,12 +199,15 @@ def memory_of(name: str, shard: Path) -> dict[str, float]:
     tables.feature_table(name, few, [str(number) for number in range(8)], {}, *known)
     before = _peak_megabytes()
     table = tables.feature_table(name, images, [str(number) for number in range(len(images))], {}, *known)
+    peak = _peak_megabytes()
     values = table.drop(columns="path").to_numpy()
-    return {"peak": _peak_megabytes() - before, "table": values.nbytes / 2**20}
+    return {"before": before, "peak": peak, "table": values.nbytes / 2**20}
 
 
 def _peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # `ru_maxrss` would be the parent's where that one was larger
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
 
 
 def print_job(rounds: int) -> None:
