@@ -4,10 +4,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pytest
-from hypothesis import settings
+from evenlight.runtime import fix_environment
+
+# before numpy: small matrix products on several threads cost many times as much where cores are busy
+fix_environment()
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # the same examples in every run, and no folder of remembered ones
 settings.register_profile("evenlight", derandomize=True, database=None, deadline=None)

@@ -5,12 +5,14 @@ import pytest
 
 from evenlight.errors import UserError
 from evenlight.evaluation.ablation import Ablation, ablate, discriminant, verdict
-from evenlight.evaluation.resampling import mean_estimates, not_certain, stratified_sample
+from evenlight.evaluation.resampling import Bootstrap, mean_estimates, not_certain
+from evenlight.sampling import stratified_sample
 from evenlight.stages.ablate import ablate as ablate_stage
 from evenlight.storage import read_json, read_table, write_table
 from model_world import World
 
-OPTIONS = Ablation(resamples=500)
+EVALUATE = {"confidence": 0.95, "bootstrap": 100}
+OPTIONS, BOOTSTRAP = Ablation(), Bootstrap(0.95, 500)
 
 
 def planted(n: int = 400) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -28,7 +30,7 @@ def by_name(report: dict) -> dict[str, dict]:
 
 
 def test_a_family_that_knows_the_class_pays_and_noise_is_not_established():
-    report = ablate(*planted(), OPTIONS)
+    report = ablate(*planted(), OPTIONS, BOOTSTRAP)
     found = by_name(report)
     assert list(found) == ["strong", "weak", "noise"]
     assert [found[name]["verdict_left_out"] for name in found] == ["pays", "pays", "not established"]
@@ -43,7 +45,7 @@ def test_a_family_that_knows_the_class_pays_and_noise_is_not_established():
 
 def test_a_copy_can_be_left_out_and_so_can_the_original_beside_it():
     families, codes, keys = planted()
-    report = by_name(ablate({**families, "copy": families["strong"].copy()}, codes, keys, OPTIONS))
+    report = by_name(ablate({**families, "copy": families["strong"].copy()}, codes, keys, OPTIONS, BOOTSTRAP))
     assert report["strong"]["verdict_left_out"] == report["copy"]["verdict_left_out"] == "not established"
     assert report["copy"]["verdict_added"] == "not established"
     assert report["copy"]["alone"] == report["strong"]["alone"]
@@ -53,7 +55,7 @@ def test_many_columns_of_noise_cost():
     families, codes, keys = planted()
     codes, families = codes[:120], {name: values[:120] for name, values in families.items()}
     families["noise"] = 3 * np.random.default_rng(1).normal(size=(120, 400))
-    found = by_name(ablate(families, codes, keys[:120], OPTIONS))
+    found = by_name(ablate(families, codes, keys[:120], OPTIONS, BOOTSTRAP))
     assert found["noise"]["verdict_left_out"] == found["noise"]["verdict_added"] == "costs"
 
 
@@ -63,8 +65,8 @@ def test_images_of_one_source_are_asked_together_and_resampled_together():
     sources = np.repeat(np.arange(20), 10)
     codes = draws.permutation(np.repeat([0, 1], 10))[sources]
     mark = draws.normal(size=(20, 30))[sources] + draws.normal(0, 0.01, (200, 30))
-    honest = ablate({"mark": mark}, codes, sources, OPTIONS)
-    torn = ablate({"mark": mark}, codes, np.arange(200), OPTIONS)
+    honest = ablate({"mark": mark}, codes, sources, OPTIONS, BOOTSTRAP)
+    torn = ablate({"mark": mark}, codes, np.arange(200), OPTIONS, BOOTSTRAP)
     assert torn["all"]["value"] > 0.95
     assert honest["all"]["value"] < 0.75
     assert honest["keys"] == 20
@@ -74,26 +76,28 @@ def test_images_of_one_source_are_asked_together_and_resampled_together():
 
 def test_the_base_is_asked_for_else_hog_else_the_best():
     families, codes, keys = planted()
-    assert ablate({"hog": families["noise"], **families}, codes, keys, OPTIONS)["base"]["features"] == ["hog"]
-    asked = Ablation(resamples=100, base=["noise", "weak", "gone"])
-    report = ablate(families, codes, keys, asked)
+    assert ablate({"hog": families["noise"], **families}, codes, keys, OPTIONS, BOOTSTRAP)["base"][
+        "features"
+    ] == ["hog"]
+    asked = Ablation(base=["noise", "weak", "gone"])
+    report = ablate(families, codes, keys, asked, BOOTSTRAP)
     assert report["base"]["features"] == ["weak", "noise"]
     assert by_name(report)["strong"]["verdict_added"] == "pays"
 
 
 def test_one_family_is_compared_with_chance():
     families, codes, keys = planted()
-    report = ablate({"strong": families["strong"]}, codes, keys, OPTIONS)
+    report = ablate({"strong": families["strong"]}, codes, keys, OPTIONS, BOOTSTRAP)
     gain = report["families"][0]["left_out"]["value"]
     assert gain == pytest.approx(report["all"]["value"] - report["chance"]["value"])
 
 
 def test_equal_inputs_equal_reports_and_units_do_not_matter():
     families, codes, keys = planted()
-    first = ablate(families, codes, keys, OPTIONS)
-    assert ablate(families, codes, keys, OPTIONS) == first
+    first = ablate(families, codes, keys, OPTIONS, BOOTSTRAP)
+    assert ablate(families, codes, keys, OPTIONS, BOOTSTRAP) == first
     scaled = {**families, "strong": (families["strong"] * 1000 + 7).astype(np.float32)}
-    assert ablate(scaled, codes, keys, OPTIONS)["all"]["value"] == pytest.approx(
+    assert ablate(scaled, codes, keys, OPTIONS, BOOTSTRAP)["all"]["value"] == pytest.approx(
         first["all"]["value"], abs=0.006
     )
 
@@ -103,7 +107,7 @@ def test_columns_that_do_not_vary_and_classes_that_a_fold_lacks_are_no_trouble()
     families["flat"] = np.full((100, 2), 5.0)
     codes = codes.copy()
     codes[3] = 2
-    report = by_name(ablate(families, codes, keys, OPTIONS))
+    report = by_name(ablate(families, codes, keys, OPTIONS, BOOTSTRAP))
     assert report["flat"]["left_out"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": 100}
     assert report["flat"]["verdict_left_out"] == "not established"
 
@@ -150,7 +154,7 @@ def test_a_stratified_sample_keeps_the_shares_of_the_classes():
 
 def test_intervals_of_means_are_those_of_the_textbook_where_every_image_is_alone():
     right = np.random.default_rng(0).random((500, 1)) < 0.8
-    found = mean_estimates(right.astype(int), np.arange(500), 4000, 0.95, 0)[0]
+    found = mean_estimates(right.astype(int), np.arange(500), Bootstrap(0.95, 4000), 0)[0]
     half = 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / 500)
     assert found["value"] == pytest.approx(right.mean())
     assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.1)
@@ -158,9 +162,9 @@ def test_intervals_of_means_are_those_of_the_textbook_where_every_image_is_alone
 
 def test_intervals_of_means_are_wider_where_images_repeat_each_other():
     right = np.random.default_rng(0).random(50) < 0.8
-    alone = mean_estimates(right[:, None].astype(int), np.arange(50), 2000, 0.95, 0)[0]
+    alone = mean_estimates(right[:, None].astype(int), np.arange(50), Bootstrap(0.95, 2000), 0)[0]
     repeated = mean_estimates(
-        np.repeat(right, 10)[:, None].astype(int), np.repeat(np.arange(50), 10), 2000, 0.95, 0
+        np.repeat(right, 10)[:, None].astype(int), np.repeat(np.arange(50), 10), Bootstrap(0.95, 2000), 0
     )[0]
     assert (repeated["low"], repeated["high"]) == pytest.approx((alone["low"], alone["high"]))
     assert repeated["n"] == 500
@@ -182,14 +186,20 @@ def stage(world: World, **settings) -> dict:
     folder = world.folder / "results"
     families = sorted(path.name for path in (world.folder / "features").iterdir())
     ablate_stage(
-        world.manifest, world.folder / "classes.json", world.folder / "features", families, settings, folder
+        world.manifest,
+        world.folder / "classes.json",
+        world.folder / "features",
+        families,
+        settings,
+        EVALUATE,
+        folder,
     )
     return read_json(folder / "ablation.json")
 
 
 def test_the_stage_sees_training_images_only_and_few_sources_establish_nothing(tmp_path):
     world = World(tmp_path, ["a", "b"], {"train": 30, "validation": 4, "test": 6})
-    report = stage(world, resamples=100)
+    report = stage(world)
     assert (report["n"], report["training_images"], report["keys"]) == (60, 60, 3)
     assert {family["verdict_left_out"] for family in report["families"]} == {"not established"}
     assert (tmp_path / "results" / "ablation.png").read_bytes()[:4] == b"\x89PNG"
@@ -199,12 +209,12 @@ def test_the_stage_sees_training_images_only_and_few_sources_establish_nothing(t
         other = ~table["path"].isin(world.table.loc[world.table["split"] == "train", "path"])
         table.loc[other, table.columns[1:]] = np.float32(-1e6)
         write_table(path, table)
-    assert stage(world, resamples=100) == report
+    assert stage(world) == report
 
 
 def test_the_stage_takes_a_stratified_sample_and_the_families_asked_for(tmp_path):
     world = World(tmp_path, ["a", "b", "c"], {"train": 40, "test": 4})
-    report = stage(world, resamples=100, maximum=60, features=["brightness"])
+    report = stage(world, maximum=60, features=["brightness"])
     assert (report["n"], report["training_images"]) == (60, 120)
     assert [family["name"] for family in report["families"]] == ["brightness"]
     assert report["chance"]["value"] == pytest.approx(1 / 3, abs=0.1)

@@ -37,11 +37,12 @@ def test_rows_keep_order_and_columns_are_float32():
 @pytest.mark.parametrize("name", tables.family_names())
 def test_batches_leave_no_seam(name, monkeypatch):
     images, paths = noise(7, 16, 16, 3), list("abcdefg")
-    whole = tables.feature_table(name, images, paths, {})
+    learned = tables.learn(name, images, {}, 0) if tables.learns(name, {}) else None
+    whole = tables.feature_table(name, images, paths, {}, learned)
     monkeypatch.setattr(tables, "_BATCH_PIXELS", 16 * 16 * 3)
-    assert tables.feature_table(name, images, paths, {}).equals(whole)
+    assert tables.feature_table(name, images, paths, {}, learned).equals(whole)
     monkeypatch.setattr(tables, "_BATCH_PIXELS", 1)
-    assert tables.feature_table(name, images, paths, {}).equals(whole)
+    assert tables.feature_table(name, images, paths, {}, learned).equals(whole)
 
 
 def test_a_shard_without_usable_images_is_an_empty_table():
@@ -56,7 +57,7 @@ def test_options_reach_the_family():
 
 def test_more_paths_than_images_is_a_sentence():
     with pytest.raises(UserError, match="2 standardized images for 3 usable files"):
-        tables.feature_table("color", noise(2, 16, 16, 3), ["a", "b", "c"], {})
+        tables.feature_table("rgb_stats", noise(2, 16, 16, 3), ["a", "b", "c"], {})
 
 
 @pytest.mark.parametrize("name", ["hogg", "", "hog.x", "../hog", "__init__"])

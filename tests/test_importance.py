@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from evenlight.evaluation.importance import Importance, family_importance
+from evenlight.evaluation.resampling import Bootstrap
+from evenlight.models import classical
 from evenlight.models.artifacts import load_description
-from evenlight.stages.importance import family_of
 from evenlight.stages.importance import importance as importance_stage
 from evenlight.storage import read_json
 from model_world import World
 
-OPTIONS = Importance(repeats=20, resamples=300)
+OPTIONS, BOOTSTRAP = Importance(repeats=20), Bootstrap(0.95, 300)
+EVALUATE = {"confidence": 0.95, "bootstrap": 100}
 FAMILIES = {"used": np.array([0, 1]), "unused": np.array([2])}
 
 
@@ -30,7 +32,7 @@ def predict(values: np.ndarray) -> np.ndarray:
 def test_a_family_that_decides_costs_half_and_an_unused_one_exactly_nothing():
     values, codes = world()
     before = values.copy()
-    report = family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS)
+    report = family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS, BOOTSTRAP)
     assert (values == before).all()
     assert report["accuracy"]["value"] == 1
     used, unused = report["families"]
@@ -49,7 +51,7 @@ def test_columns_of_a_family_move_together():
         return predict(values)
 
     values, codes = world(50)
-    family_importance(watch, values, codes, np.arange(50), FAMILIES, Importance(repeats=2, resamples=100))
+    family_importance(watch, values, codes, np.arange(50), FAMILIES, Importance(repeats=2), BOOTSTRAP)
     original, first, again, *other = seen
     assert {tuple(row) for row in first[:, :2]} <= {tuple(row) for row in original[:, :2]}
     assert (first[:, 0] * first[:, 1]).sum() == (original[:, 0] * original[:, 1]).sum()
@@ -64,7 +66,7 @@ def test_intervals_know_that_images_of_one_source_are_alike():
     keys = np.arange(400) // 40
     codes = np.where(keys % 3 == 0, 1 - codes, codes)
     alone, together = (
-        family_importance(predict, values, codes, by, FAMILIES, OPTIONS)["families"][0]["loss"]
+        family_importance(predict, values, codes, by, FAMILIES, OPTIONS, BOOTSTRAP)["families"][0]["loss"]
         for by in (np.arange(400), keys)
     )
     assert together["value"] == alone["value"]
@@ -73,17 +75,19 @@ def test_intervals_know_that_images_of_one_source_are_alike():
 
 def test_equal_inputs_equal_reports_whatever_other_families_there_are():
     values, codes = world()
-    both = family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS)
-    assert both == family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS)
-    one = family_importance(predict, values, codes, np.arange(400), {"used": FAMILIES["used"]}, OPTIONS)
+    both = family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS, BOOTSTRAP)
+    assert both == family_importance(predict, values, codes, np.arange(400), FAMILIES, OPTIONS, BOOTSTRAP)
+    one = family_importance(
+        predict, values, codes, np.arange(400), {"used": FAMILIES["used"]}, OPTIONS, BOOTSTRAP
+    )
     assert one["families"][0] == both["families"][0]
 
 
 def test_the_stage_asks_the_trained_model_about_test_images(tmp_path):
     world = World(tmp_path, ["a", "b"], {"train": 20, "validation": 5, "test": 30})
     folder = world.train("linear")
-    settings, target = {"repeats": 5, "resamples": 100, "maximum": 50}, tmp_path / "importance.json"
-    importance_stage(folder, world.manifest, tmp_path / "features", settings, target)
+    settings, target = {"repeats": 5, "maximum": 50}, tmp_path / "importance.json"
+    importance_stage(folder, world.manifest, tmp_path / "features", settings, EVALUATE, target)
     report = read_json(target)
     assert (report["model"], report["n"], report["test_images"], report["repeats"]) == ("linear", 50, 60, 5)
     assert report["keys"] == 3
@@ -98,11 +102,11 @@ def test_the_stage_asks_the_trained_model_about_test_images(tmp_path):
 def test_without_test_images_nothing_is_asked(tmp_path):
     world = World(tmp_path, ["a", "b"], {"train": 20, "validation": 5})
     target = tmp_path / "importance.json"
-    importance_stage(world.train("linear"), world.manifest, tmp_path / "features", {}, target)
+    importance_stage(world.train("linear"), world.manifest, tmp_path / "features", {}, EVALUATE, target)
     report = read_json(target)
     assert (report["n"], report["families"], report["accuracy"]) == (0, [], None)
 
 
 def test_a_column_belongs_to_the_longest_name_that_it_begins_with():
-    assert family_of("hog_fine_0001", ["hog", "hog_fine", "ho"]) == "hog_fine"
-    assert family_of("hog_0001", ["hog", "hog_fine"]) == "hog"
+    assert classical.family_of("hog_fine_0001", ["hog", "hog_fine", "ho"]) == "hog_fine"
+    assert classical.family_of("hog_0001", ["hog", "hog_fine"]) == "hog"

@@ -137,7 +137,7 @@ def test_all_mistakes_at_once_in_line_order(check: Callable) -> None:
         ("C: 2.0", "C: .nan", "line 22: models.svm.C: Input should be a finite number (got nan)"),
         ("  net:", "  my net:", "line 23: models.my net: 'my net' must be letters, digits, _ and - only"),
         ("kind: cnn", "kind: [cnn]", "line 24: models.net.kind: unknown kind"),
-        ("    kind: cnn\n", "", "line 23: models.net.kind: missing; one of threshold"),
+        ("    kind: cnn\n", "", "line 23: models.net.kind: missing; one of "),
         ("dataset: pets\n", "", "line 1: dataset: missing; add it"),
         ("- 24", "- 7", "line 8: standardize.size.1: Input should be greater than or equal to 8 (got 7)"),
         ("dataset: pets", "dataset: ../pets", "line 1: dataset: '../pets' must be letters"),
@@ -254,7 +254,7 @@ def test_config_text_is_made_what_the_setting_needs(check: Callable) -> None:
         ({"seed": "x"}, "--config: seed: Input should be a valid integer"),
         ({"models": {"net": {"kind": "cnn", "epochs": "0"}}}, "--config: models.net.epochs: Input should be greater"),
         ({"tracking": "false"}, "--config: tracking: must hold `key: value` lines (got 'false')"),
-        ({"embed": {"features": ["color"]}}, "--config: embed.features.0: 'color' is not under `features`"),
+        ({"embed": {"features": ["thumb"]}}, "--config: embed.features.0: 'thumb' is not under `features`"),
     ],
 )  # fmt: skip
 def test_config_is_named_where_it_is_to_blame(check: Callable, overrides: dict, expected: str) -> None:

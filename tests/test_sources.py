@@ -114,11 +114,11 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch
     assert all(os.path.exists(file) and not os.path.isabs(file) for file in sources("evenlight.errors"))
 
 
-@pytest.mark.parametrize("family", ["brightness", "color", "hog"])
+@pytest.mark.parametrize("family", ["brightness", "canny", "hog"])
 def test_a_feature_family_holds_no_other(family: str) -> None:
     names = _names(sources(f"evenlight.features.{family}"))
     assert {"__init__.py", "features/__init__.py", f"features/{family}.py"} <= names
-    others = {f"features/{name}.py" for name in ("brightness", "color", "hog") if name != family}
+    others = {f"features/{name}.py" for name in ("brightness", "canny", "hog") if name != family}
     assert not names & others
 
 

@@ -12,7 +12,8 @@ from evenlight.evaluation.telling import (
     rank_correlation,
     strengths,
 )
-from evenlight.stages.summarize_features import documented, read_sample, summarize_features
+from evenlight.feature_table import documented
+from evenlight.stages.summarize_features import read_sample, summarize_features
 from evenlight.storage import read_json, read_table, write_table
 from model_world import ODD_CLASSES, World
 
@@ -156,7 +157,7 @@ def test_a_data_set_without_training_images_tells_nothing(tmp_path):
 
 
 def test_what_a_family_says_of_a_column_of_another_name():
-    plain, second = documented("hog_0003", "hog", "hog"), documented("hog_fine_0003", "hog_fine", "hog")
+    plain = documented("hog_0003", "hog", {})
     assert plain is not None
-    assert plain == second
-    assert documented("hog_fine_0003", "hog", "brightness") is None
+    assert plain == documented("hog_fine_0003", "hog_fine", {"kind": "hog"})
+    assert documented("hog_fine_0003", "hog", {"kind": "brightness"}) is None

@@ -35,6 +35,7 @@ def _json(text: str) -> Any:
 
 Json = Annotated[Any, typer.Option(parser=_json, metavar="JSON")]
 PathOption = Annotated[Path, typer.Option()]
+_INTERVALS = '{"confidence": 0.95, "bootstrap": 2000}'
 Cores = Annotated[int, typer.Option(min=1, max=256)]
 
 
@@ -182,12 +183,13 @@ def ablate(
     features: PathOption,
     families: Json,
     settings: Json = "{}",
+    evaluate: Json = _INTERVALS,
     folder: PathOption,
 ) -> None:
     """Find out which feature families pay, by cross-validation among the training images."""
     from evenlight.stages import ablate as stage
 
-    stage.ablate(manifest, classes, features, families, settings, folder)
+    stage.ablate(manifest, classes, features, families, settings, evaluate, folder)
 
 
 @app.command(rich_help_panel=_WORKFLOW)
@@ -203,7 +205,7 @@ def train(
     classes: PathOption,
     features: Path = Path(),
     images: Path = Path(),
-    search: Annotated[Any, typer.Option(parser=_json, metavar="JSON", help="how lists are searched")] = "{}",
+    search: Json = '{"folds": 5, "factor": 3, "minimum": 2000}',
     folder: PathOption,
 ) -> None:
     """Train one model: a classical one on feature tables, a network on standardized images."""
@@ -262,12 +264,13 @@ def importance(
     manifest: PathOption,
     features: PathOption,
     settings: Json = "{}",
+    evaluate: Json = _INTERVALS,
     target: PathOption,
 ) -> None:
     """Measure what a classical model loses when a feature family is shuffled among the test images."""
     from evenlight.stages import importance as stage
 
-    stage.importance(model, manifest, features, settings, target)
+    stage.importance(model, manifest, features, settings, evaluate, target)
 
 
 @app.command(rich_help_panel=_WORKFLOW)

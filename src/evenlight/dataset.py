@@ -20,6 +20,12 @@ def usable_rows(manifest: Path) -> "pd.DataFrame":
     return table[table["verdict"] != "quarantined"].reset_index(drop=True)
 
 
+def shard_places(rows: "pd.DataFrame") -> list[np.ndarray]:
+    """Places of the rows of every shard: who reads shard by shard has memory bounded by one."""
+    shards = rows["shard"].to_numpy(dtype=object)
+    return [np.flatnonzero(shards == shard) for shard in sorted(set(shards))]
+
+
 def load_images(rows: "pd.DataFrame", folder: Path) -> np.ndarray:
     """Standardized images of these manifest rows, in their order: uint8 (N, H, W, C)."""
     shards = rows["shard"].to_numpy(dtype=object)

@@ -10,6 +10,7 @@ columns begin with its name, so two entries of one family can be used side by si
 """
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import evenlight.features
+from evenlight.columns import Column
 from evenlight.errors import UserError
 from evenlight.plugins import load_module, module_names
 from evenlight.storage import read_tables
@@ -55,6 +57,13 @@ def column_names(name: str, options: Mapping[str, Any], image_shape: tuple[int, 
     module, settings = _entry(name, options)
     start = len(_family_name(module))
     return [name + column[start:] for column in module.column_names(settings, image_shape)]
+
+
+def documented(column: str, name: str, options: Mapping[str, Any]) -> Column | None:
+    """What the family says of a column of an entry of `features:`; None where it says nothing."""
+    module, _ = _entry(name, options)
+    plain = _family_name(module) + column.removeprefix(name)
+    return next((known for known in module.COLUMNS if fnmatchcase(plain, known.pattern)), None)
 
 
 def learn(name: str, images: np.ndarray, options: Mapping[str, Any], seed: int) -> np.ndarray:

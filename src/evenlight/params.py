@@ -18,6 +18,7 @@ from evenlight.audit.data import Common
 from evenlight.audit.registry import check_module, check_names
 from evenlight.evaluation.ablation import Ablation
 from evenlight.evaluation.importance import Importance
+from evenlight.evaluation.telling import FeatureSummary
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import kind_module, kind_names
 from evenlight.models.training import CnnOptions
@@ -25,7 +26,6 @@ from evenlight.params_checks import choose_families, cross_checks
 from evenlight.params_problems import Places, problem_of
 from evenlight.params_text import Lines, ParamsError, parse
 from evenlight.settings import Settings
-from evenlight.stages.summarize_features import FeatureSummary
 from evenlight.standardize import Standardize
 from evenlight.sweeps import Sweep, expand
 
@@ -121,7 +121,9 @@ class Search(Settings):
     factor: float = Field(
         3.0, gt=1, le=10, description="successive halving: one in so many candidates meets the next round"
     )
-    minimum: int = Field(500, ge=20, description="training images of the first round")
+    minimum: int = Field(
+        2000, ge=20, description="training images of the first round; few favour simple models"
+    )
 
 
 class _ByName(Settings):

@@ -38,7 +38,7 @@ def _describe_classical(target: Path, columns: int) -> None:
     from mlflow.pyfunc import add_to_model
     from mlflow.types import Schema, TensorSpec
 
-    from evenlight.models.artifacts import TRUSTED_TYPES
+    from evenlight.models.artifacts import trusted_types
 
     inputs = Schema([TensorSpec(np.dtype(np.float32), (-1, columns))])
     model = Model(signature=ModelSignature(inputs=inputs))
@@ -47,7 +47,7 @@ def _describe_classical(target: Path, columns: int) -> None:
         "sklearn",
         pickled_model="model.skops",  # MLflow's name for the file, whatever its format
         serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
+        skops_trusted_types=trusted_types(),
         sklearn_version=version("scikit-learn"),
         code=None,
     )

@@ -4,8 +4,8 @@ import numpy as np
 from audit_world import world
 
 from evenlight.audit.probes import families_together, probabilities, standardised
-from evenlight.splits import make_folds
 from evenlight.sampling import sample
+from evenlight.splits import make_folds
 
 
 def test_folds_are_stratified_and_tear_no_key_apart():

@@ -48,13 +48,30 @@ def settings() -> dict:
     params["dataset"] = "small"
     params["datasets"] = {"small": {"source": "camera", "groups": ["weather"]}}
     params["standardize"]["size"] = [32, 32]
+    # `orb` learns first, `symmetry` is added by `make_project`
+    params["features"] = {"brightness": {}, "rgb_stats": {}, "hog": {}, "orb": {"words": 8}, "symmetry": {}}
     wanted = ("brightness_threshold", "logistic_regression", "cnn_small")
     params["models"] = {name: params["models"][name] for name in wanted}
+    params["models"]["brightness_threshold"]["sweep"] = {
+        "feature": ["brightness_v_mean", "symmetry_left_right"]
+    }
     params["models"]["cnn_small"]["epochs"] = 2
-    params["features"]["symmetry"] = {}  # which `make_project` adds
-    params["models"]["logistic_regression"]["features"].append("symmetry")
-    params["embed"] |= {"maximum": 60, "features": ["brightness", "color"]}
+    params["models"]["logistic_regression"] |= {
+        "features": ["rgb_stats", "hog", "symmetry"],
+        "C": [0.01, 0.1],
+    }
+    for check in ("labels", "outliers"):
+        del params["audit"]["checks"][check]["features"]  # the usual ones among those that are computed
+    params["embed"] |= {"maximum": 60, "features": ["brightness", "rgb_stats"]}
     return params
+
+
+MODELS = [
+    "brightness_threshold-feature-brightness_v_mean",
+    "brightness_threshold-feature-symmetry_left_right",
+    "cnn_small",
+    "logistic_regression",
+]
 
 
 def make_project(folder: Path) -> Path:
@@ -174,7 +191,7 @@ def test_no_source_is_torn(project: Path) -> None:
 def test_every_model_scores_every_image(project: Path) -> None:
     manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
     used = manifest.loc[manifest["verdict"] == "ok", "path"].tolist()
-    for model in settings()["models"]:
+    for model in MODELS:
         predictions = pd.read_parquet(project / f"models/small/{model}/predictions.parquet")
         assert predictions["path"].tolist() == used
         scores = predictions.filter(like="score_")
@@ -195,9 +212,39 @@ def test_a_feature_family_is_one_file_and_one_entry(project: Path) -> None:
     assert table["path"].tolist() == used["path"].tolist()
     images = np.load(project / "data/standardized/small/0000.npy")
     gray = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float) for image in images])
-    assert np.allclose(table["symmetry_left_right"], np.abs(gray - gray[:, :, ::-1]).mean(axis=(1, 2)), atol=1e-4)
+    assert np.allclose(
+        table["symmetry_left_right"], np.abs(gray - gray[:, :, ::-1]).mean(axis=(1, 2)), atol=1e-4
+    )
     description = json.loads((project / "models/small/logistic_regression/model.json").read_text())
     assert description["columns"][-2:] == ["symmetry_left_right", "symmetry_top_bottom"]
+
+
+def test_words_are_learned_from_training_images_and_counted(project: Path) -> None:
+    words = np.load(project / "data/features/small/orb/learned.npy", allow_pickle=False)
+    table = pd.read_parquet(project / "data/features/small/orb/0000.parquet")
+    assert words.shape == (8, 256)
+    assert table.columns[1:-1].tolist() == [f"orb_word_{number:03d}" for number in range(8)]
+    manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
+    assert len(table) == (manifest["verdict"] == "ok").sum()
+
+
+def test_what_the_features_are_worth_is_on_the_page(project: Path) -> None:
+    results = project / "results/small"
+    ablation = json.loads((results / "features/ablation.json").read_text())
+    assert sorted(family["name"] for family in ablation["families"]) == sorted(settings()["features"])
+    importance = json.loads((results / "logistic_regression/importance.json").read_text())
+    assert {family["name"] for family in importance["families"]} == {"rgb_stats", "hog", "symmetry"}
+    fit = json.loads((project / "models/small/logistic_regression/model.json").read_text())["fit"]
+    assert fit["chosen"]["C"] in (0.01, 0.1)
+    for name in MODELS[:2]:
+        assert (results / name / "boundary.png").read_bytes()[:4] == b"\x89PNG"
+    comparison = json.loads((results / "comparison.json").read_text())
+    assert sorted(entry["model"] for entry in comparison["models"]) == MODELS
+    assert list(comparison["sweeps"]) == ["brightness_threshold"]
+    costs = pd.read_csv(results / "provenance/comparison.csv")
+    assert (costs["train_seconds"] > 0).all()
+    page = (project / "reports/small/index.html").read_text(encoding="utf-8")
+    assert page.index('id="features"') < page.index('id="models"')
 
 
 def test_names_and_labels_stay_data(project: Path) -> None:
@@ -211,7 +258,7 @@ def test_names_and_labels_stay_data(project: Path) -> None:
 def test_published_summaries(project: Path) -> None:
     reports = project / "reports" / "small"
     metrics = json.loads((reports / "metrics.json").read_text())
-    assert set(metrics) == set(settings()["models"])
+    assert sorted(metrics) == MODELS
     assert pd.read_csv(reports / "tables/confusion.csv").columns.tolist() == ["actual", "predicted"]
     assert len(pd.read_csv(reports / "tables/history.csv")) == 2
     assert len(pd.read_csv(reports / "tables/quarantine.csv")) == 12
@@ -263,7 +310,11 @@ def test_a_hog_option_reruns_hog_and_what_follows(project: Path, params_file: Pa
         "Fitting logistic_regression on small",
         "Predicting small with logistic_regression",
         "Evaluating logistic_regression on small",
-        "Comparing the models of small",
+        "Summing up the features of small",
+        "Finding out which features of small pay",
+        "Measuring which features logistic_regression leans on",
+        "Ranking the models of small",
+        "Comparing the models of small pair by pair",
         "Writing the report of small",
         "Publishing to reports/small",
         "Tracking small in MLflow",
@@ -272,15 +323,18 @@ def test_a_hog_option_reruns_hog_and_what_follows(project: Path, params_file: Pa
 
 
 def test_editing_a_module_reruns_the_stages_that_import_it(project: Path) -> None:
-    module = project / "src/evenlight/features/color.py"
+    module = project / "src/evenlight/features/rgb_stats.py"
     before = module.read_bytes()
     try:
         module.write_bytes(before + b"\n# edited\n")
         jobs = planned(project)
     finally:
         module.write_bytes(before)
-    assert {"Computing color features of small, shard 0000", "Fitting logistic_regression on small"} <= jobs
-    others = ("Scanning", "Gathering", "Computing hog", "Computing brightness", "Training")
+    assert {
+        "Computing rgb_stats features of small, shard 0000",
+        "Fitting logistic_regression on small",
+    } <= jobs
+    others = ("Scanning", "Gathering", "Computing hog", "Computing brightness", "Training", "Learning")
     assert not [job for job in jobs if job.startswith(others)]
     assert planned(project) == set()  # undone: compared by content
 
@@ -323,7 +377,7 @@ def test_a_server_that_is_away_leaves_the_logging_pending(project: Path) -> None
     record = project / "results/small/provenance/tracking.json"
     assert json.loads(record.read_text())["status"] == "logged"
     before = runs()
-    assert before == 1 + len(settings()["models"])
+    assert before == 1 + len(MODELS)
     away = "http://127.0.0.1:9"
     result = snakemake(project, "--cores", "2", MLFLOW_TRACKING_URI=away)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -40,6 +40,9 @@ except UserError as problem:
 SHARDS = sorted(LISTING.shards)
 # sorted, so that reordering params.yaml reruns nothing
 FEATURES = sorted(config["features"])
+FAMILY_MODULES = sorted(
+    {f"evenlight.features.{options['kind']}" for options in config["features"].values()}
+)
 LEARNING = [name for name in FEATURES if learns(name, config["features"][name])]
 MODELS = sorted(config["models"])
 NETWORKS = outline.networks(config["models"])
@@ -66,6 +69,17 @@ def feature_sources(name):
         "evenlight.stages.features",
         f"evenlight.features.{config['features'][name]['kind']}",
     )
+
+
+def model_sources(stage, model):
+    """The modules behind a stage and the kind of a classical model."""
+    return sources(stage, f"evenlight.models.kinds.{config['models'][model]['kind']}")
+
+
+# what intervals that are no part of `evaluate` need of it
+INTERVALS = as_json(
+    {key: config["evaluate"][key] for key in ("confidence", "bootstrap")}
+)
 
 
 def feature_shards(families):
@@ -96,7 +110,7 @@ def model_inputs(model):
 
 def model_seed(model):
     """Of its training: its own, or that of params.yaml."""
-    seed = config["models"][model].get("seed")
+    seed = config["models"][model]["seed"]
     return config["seed"] if seed is None else seed
 
 

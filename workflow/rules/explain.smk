@@ -102,7 +102,9 @@ rule plot_boundary:
         model="models/{dataset}/{model}/model.skops",
         description="models/{dataset}/{model}/model.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
-        code=sources("evenlight.stages.plot_boundary"),
+        code=lambda wildcards: model_sources(
+            "evenlight.stages.plot_boundary", wildcards.model
+        ),
     output:
         picture=report(
             "results/{dataset}/{model}/boundary.png",
@@ -137,7 +139,9 @@ rule measure_importance:
         model="models/{dataset}/{model}/model.skops",
         description="models/{dataset}/{model}/model.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
-        code=sources("evenlight.stages.importance"),
+        code=lambda wildcards: model_sources(
+            "evenlight.stages.importance", wildcards.model
+        ),
     output:
         table=ensure("results/{dataset}/{model}/importance.json", non_empty=True),
     log:
@@ -150,10 +154,11 @@ rule measure_importance:
     params:
         model=lambda wildcards, input: os.path.dirname(input.description),
         settings=as_json(config["importance"]),
+        evaluate=INTERVALS,
         features="data/features/{dataset}",
     message:
         "Measuring which features {wildcards.model} leans on"
     shell:
         "evenlight importance {params.model:q} --manifest {input.manifest:q}"
         " --features {params.features:q} --settings {params.settings:q}"
-        " --target {output.table:q} > {log:q} 2>&1"
+        " --evaluate {params.evaluate:q} --target {output.table:q} > {log:q} 2>&1"

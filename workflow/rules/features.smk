@@ -77,7 +77,7 @@ rule summarize_features:
         tables=feature_shards(FEATURES),
         manifest="data/manifest/{dataset}/manifest.parquet",
         classes="data/manifest/{dataset}/classes.json",
-        code=sources("evenlight.stages.summarize_features"),
+        code=sources("evenlight.stages.summarize_features", *FAMILY_MODULES),
     output:
         summary=ensure("results/{dataset}/features/summary.json", non_empty=True),
         telling=report(
@@ -136,6 +136,7 @@ rule ablate:
     params:
         families=as_json(FEATURES),
         settings=as_json(config["ablation"]),
+        evaluate=INTERVALS,
         features="data/features/{dataset}",
         folder=lambda wildcards, output: os.path.dirname(output.table),
         versions=versions("numpy", "scikit-learn"),
@@ -144,4 +145,5 @@ rule ablate:
     shell:
         "evenlight ablate --manifest {input.manifest:q} --classes {input.classes:q}"
         " --features {params.features:q} --families {params.families:q}"
-        " --settings {params.settings:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --evaluate {params.evaluate:q}"
+        " --folder {params.folder:q} 2>&1 | tee {log:q}"

@@ -11,7 +11,7 @@ rule train_classical:
         tables=lambda wildcards: model_inputs(wildcards.model),
         manifest="data/manifest/{dataset}/manifest.parquet",
         classes="data/manifest/{dataset}/classes.json",
-        code=sources("evenlight.stages.train"),
+        code=lambda wildcards: model_sources("evenlight.stages.train", wildcards.model),
     output:
         model=ensure("models/{dataset}/{model}/model.skops", non_empty=True),
         description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
@@ -86,7 +86,11 @@ rule predict:
         description="models/{dataset}/{model}/model.json",
         data=lambda wildcards: model_inputs(wildcards.model),
         manifest="data/manifest/{dataset}/manifest.parquet",
-        code=sources("evenlight.stages.predict"),
+        code=lambda wildcards: (
+            sources("evenlight.stages.predict")
+            if wildcards.model in NETWORKS
+            else model_sources("evenlight.stages.predict", wildcards.model)
+        ),
     output:
         table=ensure("models/{dataset}/{model}/predictions.parquet", non_empty=True),
     log:

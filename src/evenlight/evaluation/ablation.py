@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from evenlight.evaluation.intervals import Estimate
-from evenlight.evaluation.resampling import FEWEST_KEYS, mean_estimates, not_certain
+from evenlight.evaluation.resampling import FEWEST_KEYS, Bootstrap, mean_estimates, not_certain
 from evenlight.runtime import seed_for
 from evenlight.settings import Settings
 from evenlight.splits import make_folds
@@ -36,8 +36,6 @@ class Ablation(Settings):
     )
     folds: int = Field(5, ge=2, le=20, description="of the grouped cross-validation among training images")
     maximum: int = Field(5000, ge=50, description="training images used, a stratified sample of them")
-    resamples: int = Field(2000, ge=100, le=100_000, description="of the bootstrap behind every interval")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
     seed: int = Field(0, ge=0, description="of the sample, the folds and the resamples")
 
 
@@ -46,6 +44,7 @@ def ablate(
     codes: np.ndarray,
     keys: np.ndarray,
     options: Ablation,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Accuracy of all families, and what each of them is worth.
 
@@ -54,6 +53,7 @@ def ablate(
         codes: class codes from 0 (N,).
         keys: images that share one stay in one fold and are resampled together (N,).
         options: `features` and `maximum` are the caller's business.
+        bootstrap: how intervals are made.
 
     Returns:
         `n`, `keys`, `columns` and `chance` (the accuracy of the most frequent class of the other folds); `all`, the
@@ -72,13 +72,11 @@ def ablate(
     columns = [everything, asked.right(base), chance, *(asked.right([name]) for name in names)]
     columns += [*left_out.values(), *added.values()]
     seed = seed_for(options.seed, "ablation")
-    estimates = iter(
-        mean_estimates(np.column_stack(columns), keys, options.resamples, options.confidence, seed)
-    )
+    estimates = iter(mean_estimates(np.column_stack(columns), keys, bootstrap, seed))
     key_count = len(np.unique(keys))
 
     def accuracy() -> Estimate:
-        return not_certain(next(estimates), key_count, options.confidence)
+        return not_certain(next(estimates), key_count, bootstrap.confidence)
 
     report: dict[str, Any] = {
         "n": len(codes),

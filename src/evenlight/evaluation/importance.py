@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from evenlight.evaluation.resampling import mean_estimates, not_certain
+from evenlight.evaluation.resampling import Bootstrap, mean_estimates, not_certain
 from evenlight.runtime import seed_for
 from evenlight.settings import Settings
 
@@ -22,8 +22,6 @@ class Importance(Settings):
 
     repeats: int = Field(10, ge=1, le=1000, description="shufflings of each family")
     maximum: int = Field(1000, ge=10, description="test images used, a stratified sample of them")
-    resamples: int = Field(2000, ge=100, le=100_000, description="of the bootstrap behind every interval")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
     seed: int = Field(0, ge=0, description="of the sample, the shufflings and the resamples")
 
 
@@ -34,6 +32,7 @@ def family_importance(
     keys: np.ndarray,
     families: Mapping[str, np.ndarray],
     options: Importance,
+    bootstrap: Bootstrap,
 ) -> dict[str, Any]:
     """Accuracy, and what is lost of it when a family is shuffled, largest loss first.
 
@@ -48,6 +47,7 @@ def family_importance(
         keys: images that share one are resampled together (N,).
         families: name -> places of its columns.
         options: `maximum` is the caller's business.
+        bootstrap: how intervals are made.
 
     Returns:
         `n`, `keys`, `accuracy` and `families`: a list of `name`, `columns` and `loss`, an estimate.
@@ -63,7 +63,7 @@ def family_importance(
         lost.append(right - (1 - wrong / options.repeats))
     numbers = np.column_stack([right, *lost])
     seed = seed_for(options.seed, "importance")
-    estimates = mean_estimates(numbers, keys, options.resamples, options.confidence, seed)
+    estimates = mean_estimates(numbers, keys, bootstrap, seed)
     rows = [
         {"name": name, "columns": len(places), "loss": loss}
         for (name, places), loss in zip(families.items(), estimates[1:], strict=True)
@@ -72,6 +72,6 @@ def family_importance(
     return {
         "n": len(codes),
         "keys": key_count,
-        "accuracy": not_certain(estimates[0], key_count, options.confidence),
+        "accuracy": not_certain(estimates[0], key_count, bootstrap.confidence),
         "families": sorted(rows, key=lambda row: (-row["loss"]["value"], row["name"])),
     }

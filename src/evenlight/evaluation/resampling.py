@@ -1,4 +1,8 @@
-"""Seeded samples of images, and intervals that respect which images belong together."""
+"""Intervals that respect which images belong together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,29 +12,20 @@ FEWEST_KEYS = 10  # of fewer sources a bootstrap says too little about other sou
 _BLOCK = 250  # resamples in memory at one time
 
 
-def stratified_sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """At most `most` places whose classes have the shares that they have in `codes`, rising: int64.
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: their confidence, such as 0.95, and the number of resamples."""
 
-    Args:
-        codes: class codes from 0 (N,).
-        most: images wanted; all where there are no more.
-        seed: of the order within a class.
-    """
-    if len(codes) <= most:
-        return np.arange(len(codes))
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(codes))
-    shuffled = codes[order]
-    by_class = np.argsort(shuffled, kind="stable")
-    sizes = np.bincount(shuffled)
-    rank = np.empty(len(codes))
-    # the middle of its place in the class: of every class the same share lies below any level
-    rank[by_class] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 0.5
-    return np.sort(order[np.argsort(rank / sizes[shuffled], kind="stable")[:most]])
+    confidence: float
+    resamples: int
+
+    @classmethod
+    def of(cls, evaluate: Mapping[str, Any]) -> "Bootstrap":
+        """From `evaluate` of params.yaml."""
+        return cls(evaluate["confidence"], evaluate["bootstrap"])
 
 
-def mean_estimates(
-    values: np.ndarray, keys: np.ndarray, resamples: int, confidence: float, seed: int
-) -> list[Estimate]:
+def mean_estimates(values: np.ndarray, keys: np.ndarray, bootstrap: Bootstrap, seed: int) -> list[Estimate]:
     """Mean of each column with its interval, by resampling whole keys (cluster bootstrap: Field and Welsh 2007).
 
     Images of one source are alike, so each of them tells less than an image of its own; columns are resampled
@@ -39,8 +34,7 @@ def mean_estimates(
     Args:
         values: one row per image: right or wrong, or a difference of both (N, M), N >= 1.
         keys: images with equal keys are drawn together (N,).
-        resamples: number of resamples.
-        confidence: such as 0.95.
+        bootstrap: how the intervals are made.
         seed: of the resamples.
 
     Returns:
@@ -53,13 +47,15 @@ def mean_estimates(
     np.add.at(sums, places, values)
     generator = np.random.Generator(np.random.PCG64(seed))
     drawn = []
-    for start in range(0, resamples, _BLOCK):
-        rows = min(_BLOCK, resamples - start)
+    for start in range(0, bootstrap.resamples, _BLOCK):
+        rows = min(_BLOCK, bootstrap.resamples - start)
         times = generator.multinomial(count, np.full(count, 1 / count), size=rows).astype(np.float64)
         drawn.append((times @ sums) / (times @ sizes)[:, None])
     resampled = np.concatenate(drawn)
     means = values.mean(axis=0, dtype=np.float64)
-    return [bootstrapped(means[k], resampled[:, k], len(values), confidence) for k in range(len(means))]
+    return [
+        bootstrapped(means[k], resampled[:, k], len(values), bootstrap.confidence) for k in range(len(means))
+    ]
 
 
 def not_certain(accuracy: Estimate, keys: int, confidence: float) -> Estimate:

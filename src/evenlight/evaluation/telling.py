@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
+
+from evenlight.settings import Settings
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BLOCK = 64  # columns ranked at one time
+
+
+class FeatureSummary(Settings):
+    """What the summary of the feature tables shows."""
+
+    maximum: int = Field(20_000, ge=50, description="training images behind strengths and pictures, a sample")
+    shown: int = Field(12, ge=1, le=30, description="most telling columns shown")
+    per_family: int = Field(3, ge=1, le=30, description="of these at most so many of one family")
+    seed: int = Field(0, ge=0, description="of the sample")
 
 
 @dataclass

@@ -61,12 +61,6 @@ def trusted_types() -> list[str]:
     return sorted({name for kind in kind_names() for name in kind_module(kind).TRUSTED_TYPES})
 
 
-def __getattr__(name: str) -> Any:
-    if name == "TRUSTED_TYPES":  # until tracking_model.py calls trusted_types()
-        return trusted_types()
-    raise AttributeError(name)
-
-
 def _skops() -> ModuleType:
     """`skops.io` without its default trust in every estimator of scikit-learn.
 

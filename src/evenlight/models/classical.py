@@ -54,11 +54,12 @@ def families_of(options: Mapping[str, Any], families: Sequence[str]) -> list[str
     columns = columns_of(options)
     if columns is None:
         return list(options.get("features", ()))
-    found = [_family_of(column, families) for column in columns]
+    found = [family_of(column, families) for column in columns]
     return list(dict.fromkeys(family for family in found if family is not None))
 
 
-def _family_of(column: str, families: Sequence[str]) -> str | None:
+def family_of(column: str, families: Sequence[str]) -> str | None:
+    """The family of a column: the longest name that the column's begins with; None where there is none."""
     fitting = [name for name in families if column.startswith(f"{name}_")]
     return max(fitting, key=len, default=None)
 

@@ -9,9 +9,10 @@ import numpy as np
 from evenlight.dataset import kept_together, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation import ablation
-from evenlight.evaluation.resampling import stratified_sample
+from evenlight.evaluation.resampling import Bootstrap
 from evenlight.progress import say
 from evenlight.report import feature_charts
+from evenlight.sampling import stratified_sample
 from evenlight.stages.summarize_features import read_sample
 from evenlight.stages.train import check_training_classes
 from evenlight.storage import read_json, write_bytes, write_json
@@ -23,6 +24,7 @@ def ablate(
     features: Path,
     families: Sequence[str],
     settings: Mapping[str, Any],
+    evaluate: Mapping[str, Any],
     folder: Path,
 ) -> None:
     """Write ablation.json and ablation.png.
@@ -32,13 +34,13 @@ def ablate(
         classes: classes.json.
         features: folder of the feature tables.
         families: all entries of `features` of params.yaml, for settings that name none.
-        settings: `ablation` of params.yaml.
+        settings, evaluate: `ablation` and `evaluate` of params.yaml.
         folder: results/<dataset>/features.
 
     Raises:
         UserError: the training images are of one class, or a feature is no finite number.
     """
-    options = ablation.Ablation.model_validate(settings)
+    options, bootstrap = ablation.Ablation.model_validate(settings), Bootstrap.of(evaluate)
     rows, names = usable_rows(manifest), read_json(classes)
     training = rows[rows["split"] == "train"].reset_index(drop=True)
     codes = training["label_index"].to_numpy(dtype=np.int64)
@@ -54,7 +56,7 @@ def ablate(
                 f" correct the family, or leave {name} out of `ablation.features`"
             )
     say(f"comparing {len(tables)} feature families on {len(drawn):,} training images")
-    report = ablation.ablate(tables, codes[drawn], kept_together(training)[drawn], options)
-    report |= {"training_images": len(training), "folds": options.folds, "confidence": options.confidence}
+    report = ablation.ablate(tables, codes[drawn], kept_together(training)[drawn], options, bootstrap)
+    report |= {"training_images": len(training), "folds": options.folds, "confidence": bootstrap.confidence}
     write_json(folder / "ablation.json", report)
     write_bytes(folder / "ablation.png", feature_charts.ablation_picture(report))

@@ -8,15 +8,21 @@ import numpy as np
 
 from evenlight.dataset import kept_together, model_values, usable_rows
 from evenlight.evaluation.importance import Importance, family_importance
-from evenlight.evaluation.resampling import stratified_sample
+from evenlight.evaluation.resampling import Bootstrap
 from evenlight.models import classical
 from evenlight.models.artifacts import load_classical, load_description
 from evenlight.progress import say
+from evenlight.sampling import stratified_sample
 from evenlight.storage import write_json
 
 
 def importance(
-    model: Path, manifest: Path, features: Path, settings: Mapping[str, Any], target: Path
+    model: Path,
+    manifest: Path,
+    features: Path,
+    settings: Mapping[str, Any],
+    evaluate: Mapping[str, Any],
+    target: Path,
 ) -> None:
     """Write importance.json: accuracy lost on test images when a family's columns are shuffled.
 
@@ -26,10 +32,10 @@ def importance(
         model: folder of a classical model.
         manifest: manifest.parquet.
         features: folder of the feature tables.
-        settings: `importance` of params.yaml.
+        settings, evaluate: `importance` and `evaluate` of params.yaml.
         target: results/<dataset>/<model>/importance.json.
     """
-    options = Importance.model_validate(settings)
+    options, bootstrap = Importance.model_validate(settings), Bootstrap.of(evaluate)
     description, rows = load_description(model), usable_rows(manifest)
     test = rows[rows["split"] == "test"].reset_index(drop=True)
     codes = test["label_index"].to_numpy(dtype=np.int64)
@@ -47,23 +53,18 @@ def importance(
 
         say(f"shuffling {len(description['families'])} families of {len(codes):,} test images")
         places = _places_of_families(columns, description["families"])
-        report = family_importance(predict, values, codes, kept_together(test), places, options)
+        report = family_importance(predict, values, codes, kept_together(test), places, options, bootstrap)
     report |= {
         "model": description["name"],
         "repeats": options.repeats,
-        "confidence": options.confidence,
+        "confidence": bootstrap.confidence,
         "test_images": int((rows["split"] == "test").sum()),
     }
     write_json(target, report)
 
 
-def family_of(column: str, families: list[str]) -> str:
-    """The entry of `features:` that a column belongs to: the longest name that it begins with."""
-    return max((name for name in families if column.startswith(f"{name}_")), key=len)
-
-
 def _places_of_families(columns: list[str], families: list[str]) -> dict[str, np.ndarray]:
     places: dict[str, list[int]] = {name: [] for name in families}
     for place, column in enumerate(columns if families else ()):  # a model on file data has no families
-        places[family_of(column, families)].append(place)
+        places[str(classical.family_of(column, families))].append(place)
     return {name: np.array(found, dtype=np.int64) for name, found in places.items()}

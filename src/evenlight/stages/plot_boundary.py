@@ -8,14 +8,13 @@ import numpy as np
 
 from evenlight.dataset import model_values, usable_rows
 from evenlight.errors import UserError
-from evenlight.evaluation.resampling import stratified_sample
 from evenlight.explain.boundary import regions
+from evenlight.feature_table import documented
 from evenlight.models import classical
 from evenlight.models.artifacts import load_classical, load_description
 from evenlight.report import feature_charts
 from evenlight.runtime import seed_for
-from evenlight.stages.importance import family_of
-from evenlight.stages.summarize_features import documented
+from evenlight.sampling import stratified_sample
 from evenlight.storage import write_bytes
 
 _POINTS = {1: 2001, 2: 240}  # of the grid, along each axis
@@ -74,8 +73,8 @@ def _drawn(splits: np.ndarray, codes: np.ndarray, description: Mapping[str, Any]
 
 
 def _label(column: str, families: list[str], entries: Mapping[str, Mapping[str, Any]]) -> str:
-    if not families:
+    entry = classical.family_of(column, families)
+    if entry is None:
         return column  # of the manifest
-    entry = family_of(column, families)
-    note = documented(column, entry, entries[entry].get("kind", entry))
+    note = documented(column, entry, entries[entry])
     return f"{column} ({note.unit})" if note and note.unit else column

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evenlight.dataset import load_images, model_values, usable_rows
+from evenlight.dataset import load_images, model_values, shard_places, usable_rows
 from evenlight.errors import UserError
 from evenlight.models import artifacts, classical
 from evenlight.outline import is_network
@@ -32,13 +32,13 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
 
         prepare_torch(description["seed"])
         network = load_network(model)
-        for here in _shards(rows):
+        for here in shard_places(rows):
             logits, _ = run_network(network, load_images(rows.iloc[here], images))
             scores[here] = classical.softmax(logits)
     else:
         estimator = artifacts.load_classical(model)
         temperature = description["fit"].get("temperature", 1.0)
-        for here in _shards(rows):
+        for here in shard_places(rows):
             values, _ = model_values(
                 rows.iloc[here],
                 description["options"],
@@ -49,12 +49,6 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
             raw = classical.raw_scores(estimator, values, len(classes))
             scores[here] = classical.softmax(raw / temperature)
     write_table(table, _prediction_table(rows, classes, scores))
-
-
-def _shards(rows: pd.DataFrame) -> list[np.ndarray]:
-    """Positions of every shard's rows: memory is bounded by a shard."""
-    shards = rows["shard"].to_numpy(dtype=object)
-    return [np.flatnonzero(shards == shard) for shard in sorted(set(shards))]
 
 
 def _prediction_table(rows: pd.DataFrame, classes: list[str], scores: np.ndarray) -> pd.DataFrame:

@@ -1,33 +1,27 @@
 """Stage `summarize_features`: feature tables -> what they hold, which columns tell the classes apart, two pictures."""
 
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from evenlight.columns import Column
-from evenlight.dataset import load_features, usable_rows
-from evenlight.evaluation.resampling import stratified_sample
-from evenlight.evaluation.telling import Health, choose, quantiles_by_class, rank_correlation, strengths
-from evenlight.feature_table import family
+from evenlight.dataset import load_features, shard_places, usable_rows
+from evenlight.evaluation.telling import (
+    FeatureSummary,
+    Health,
+    choose,
+    quantiles_by_class,
+    rank_correlation,
+    strengths,
+)
+from evenlight.feature_table import documented
 from evenlight.report import feature_charts
-from evenlight.settings import Settings
+from evenlight.sampling import stratified_sample
 from evenlight.storage import read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class FeatureSummary(Settings):
-    """What the summary of the feature tables shows."""
-
-    maximum: int = Field(20_000, ge=50, description="training images behind strengths and pictures, a sample")
-    shown: int = Field(12, ge=1, le=30, description="most telling columns shown")
-    per_family: int = Field(3, ge=1, le=30, description="of these at most so many of one family")
-    seed: int = Field(0, ge=0, description="of the sample")
 
 
 def summarize_features(
@@ -63,7 +57,7 @@ def summarize_features(
         values.append(sample[:, best])
         kind = entries[name].get("kind", name)
         found = [
-            {"family": name, **_told(columns[k], name, kind, float(strength[k]), auc[:, k], names)}
+            {"family": name, **_told(columns[k], name, entries[name], float(strength[k]), auc[:, k], names)}
             for k in best
         ]
         candidates += found
@@ -115,7 +109,7 @@ def read_sample(
     """
     health, sample = Health.of(0), np.empty((len(drawn), 0), np.float32)
     columns: list[str] = []
-    for here in _shards(rows):
+    for here in shard_places(rows):
         values, columns = load_features(rows.iloc[here], features, [name])
         if not health.images:
             health = Health.of(len(columns))
@@ -126,21 +120,15 @@ def read_sample(
     return health, sample, columns
 
 
-def _shards(rows: "pd.DataFrame") -> Iterator[np.ndarray]:
-    shards = rows["shard"].to_numpy(dtype=object)
-    return (np.flatnonzero(shards == shard) for shard in sorted(set(shards)))
-
-
-def documented(column: str, entry: str, kind: str) -> Column | None:
-    """What the family `kind` says of a column of the entry `entry`; None where it says nothing."""
-    plain = kind + column.removeprefix(entry)
-    return next((known for known in family(kind).COLUMNS if fnmatchcase(plain, known.pattern)), None)
-
-
 def _told(
-    column: str, entry: str, kind: str, strength: float, auc: np.ndarray, classes: list[str]
+    column: str,
+    entry: str,
+    options: Mapping[str, Any],
+    strength: float,
+    auc: np.ndarray,
+    classes: list[str],
 ) -> dict[str, Any]:
-    note = documented(column, entry, kind)
+    note = documented(column, entry, options)
     told = {
         "column": column,
         "unit": note.unit if note else "",
