@@ -71,6 +71,11 @@ def feature_sources(name):
     )
 
 
+def families(model):
+    """The entries of `features:` that a classical model sees: others may come and go without a rerun."""
+    return families_of(config["models"][model], FEATURES)
+
+
 def model_sources(stage, model):
     """The modules behind a stage and the kind of a classical model."""
     return sources(stage, f"evenlight.models.kinds.{config['models'][model]['kind']}")
@@ -103,9 +108,7 @@ def image_shards():
 
 def model_inputs(model):
     """What a model sees: arrays for a network, its families' tables for a classical one."""
-    if model in NETWORKS:
-        return image_shards()
-    return feature_shards(families_of(config["models"][model], FEATURES))
+    return image_shards() if model in NETWORKS else feature_shards(families(model))
 
 
 def model_seed(model):

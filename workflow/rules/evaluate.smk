@@ -1,7 +1,7 @@
 """Predictions -> numbers with intervals, tables and pictures.
 
 Needs: models/<dataset>/<model>/predictions.parquet. Makes: results/<dataset>/<model>/ and the summaries beside it.
-Usual steps: one job per model, one that ranks them, one that compares them pair by pair.
+Usual steps: one job per model, one that ranks them, one that compares them.
 """
 
 
@@ -114,7 +114,7 @@ rule summarize_results:
 
 
 rule compare_models:
-    """Which models differ for certain on the same test images, and what each of them cost."""
+    """Which models do better or worse than the chosen one on the same test images, and what each of them cost."""
     input:
         predictions=collect(
             "models/{{dataset}}/{model}/predictions.parquet", model=MODELS
@@ -122,6 +122,10 @@ rule compare_models:
         descriptions=collect("models/{{dataset}}/{model}/model.json", model=MODELS),
         best="results/{dataset}/best.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
+        templates=[
+            str(file)
+            for file in sorted(Path("src/evenlight/report/templates").iterdir())
+        ],
         code=sources("evenlight.stages.compare"),
     output:
         comparison=ensure("results/{dataset}/comparison.json", non_empty=True),
@@ -141,7 +145,7 @@ rule compare_models:
         confidence=config["evaluate"]["confidence"],
         benchmarks="logs/benchmarks",
     message:
-        "Comparing the models of {wildcards.dataset} pair by pair"
+        "Comparing the models of {wildcards.dataset}"
     shell:
         "evenlight compare {wildcards.dataset} --models {params.models:q} {params.names}"
         " --manifest {input.manifest:q} --source {params.source:q} --best {input.best:q}"

@@ -122,7 +122,9 @@ rule plot_boundary:
     threads: 1
     params:
         model=lambda wildcards, input: os.path.dirname(input.description),
-        entries=as_json(config["features"]),
+        entries=lambda wildcards: as_json(
+            {name: config["features"][name] for name in families(wildcards.model)}
+        ),
         features="data/features/{dataset}",
     message:
         "Drawing the decision boundary of {wildcards.model}"

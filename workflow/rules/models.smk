@@ -24,7 +24,7 @@ rule train_classical:
     threads: 1
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
-        families=as_json(FEATURES),
+        families=lambda wildcards: as_json(families(wildcards.model)),
         search=as_json(config["search"]),
         region=as_json(config["region"]),
         standardize=as_json(config["standardize"]),

@@ -82,6 +82,9 @@ rule publish:
         confusion="results/{dataset}/confusion.csv",
         history="results/{dataset}/history.csv",
         findings="results/{dataset}/audit/findings.json",
+        costs=collect(
+            "results/{{dataset}}/provenance/comparison.{suffix}", suffix=["html", "csv"]
+        ),
         pictures=collect("results/{{dataset}}/{model}/confusion.png", model=MODELS),
         manifest="data/manifest/{dataset}/manifest.parquet",
         code=sources("evenlight.stages.publish"),

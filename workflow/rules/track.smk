@@ -10,6 +10,7 @@ rule track_runs:
     input:
         page="results/{dataset}/index.html",
         metrics="results/{dataset}/metrics.json",
+        comparison="results/{dataset}/comparison.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
         code=sources("evenlight.stages.track"),
     output:
