@@ -6,8 +6,6 @@ Stages ask here and never whether a file exists: a file may be left from earlier
 from collections.abc import Mapping
 from typing import Any
 
-from evenlight.models.classical import columns_of, families_of
-
 
 def is_network(kind: str) -> bool:
     """Whether a kind of model is a network, with weights in safetensors and a history."""
@@ -17,27 +15,6 @@ def is_network(kind: str) -> bool:
 def networks(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Names of the networks among `models:`, sorted."""
     return sorted(name for name, options in models.items() if is_network(options["kind"]))
-
-
-def with_boundary(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names of the models that see one or two columns, sorted: their boundaries can be drawn."""
-    return sorted(
-        name
-        for name, options in models.items()
-        if not is_network(options["kind"]) and len(columns_of(options) or ()) in (1, 2)
-    )
-
-
-def with_importance(params: Mapping[str, Any]) -> list[str]:
-    """Names of the models whose feature families are shuffled, sorted; none without `importance:`."""
-    if not params.get("importance"):
-        return []
-    families = list(params["features"])
-    return sorted(
-        name
-        for name, options in params["models"].items()
-        if not is_network(options["kind"]) and len(families_of(options, families)) > 1
-    )
 
 
 def spaces(params: Mapping[str, Any]) -> list[str]:

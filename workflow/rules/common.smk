@@ -14,7 +14,7 @@ from evenlight.download import KNOWN
 from evenlight.feature_table import learns
 from evenlight.labelling import source_column
 from evenlight.listing import list_folder
-from evenlight.models.classical import families_of
+from evenlight.models.classical import families_of, with_boundary, with_importance
 from evenlight.rawfile import read_file
 from evenlight.reasons import Quarantine
 from evenlight.sources import sources
@@ -47,8 +47,8 @@ LEARNING = [name for name in FEATURES if learns(name, config["features"][name])]
 MODELS = sorted(config["models"])
 NETWORKS = outline.networks(config["models"])
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
-BOUNDARIES = outline.with_boundary(config["models"])
-IMPORTANCES = outline.with_importance(config)
+BOUNDARIES = with_boundary(config["models"])
+IMPORTANCES = with_importance(config)
 
 
 wildcard_constraints:

@@ -37,10 +37,7 @@ rule write_report:
             else []
         ),
         images=image_shards(),
-        templates=[
-            str(file)
-            for file in sorted(Path("src/evenlight/report/templates").iterdir())
-        ],
+        templates=rules.compare_models.input.templates,
         code=sources("evenlight.stages.report"),
     output:
         page=report(
@@ -83,7 +80,8 @@ rule publish:
         history="results/{dataset}/history.csv",
         findings="results/{dataset}/audit/findings.json",
         costs=collect(
-            "results/{{dataset}}/provenance/comparison.{suffix}", suffix=["html", "csv"]
+            "results/{{dataset}}/provenance/comparison.{suffix}",
+            suffix=["html", "csv"],
         ),
         pictures=collect("results/{{dataset}}/{model}/confusion.png", model=MODELS),
         manifest="data/manifest/{dataset}/manifest.parquet",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import evenlight.models.kinds
+from evenlight.outline import is_network
 from evenlight.plugins import load_module, module_names
 
 if TYPE_CHECKING:
@@ -62,6 +63,27 @@ def family_of(column: str, families: Sequence[str]) -> str | None:
     """The family of a column: the longest name that the column's begins with; None where there is none."""
     fitting = [name for name in families if column.startswith(f"{name}_")]
     return max(fitting, key=len, default=None)
+
+
+def with_boundary(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the models that see one or two columns, sorted: their boundaries can be drawn."""
+    return sorted(
+        name
+        for name, options in models.items()
+        if not is_network(options["kind"]) and len(columns_of(options) or ()) in (1, 2)
+    )
+
+
+def with_importance(params: Mapping[str, Any]) -> list[str]:
+    """Names of the models whose feature families are shuffled, sorted; none without `importance:`."""
+    if not params.get("importance"):
+        return []
+    families = list(params["features"])
+    return sorted(
+        name
+        for name, options in params["models"].items()
+        if not is_network(options["kind"]) and len(families_of(options, families)) > 1
+    )
 
 
 def fit(options: Mapping[str, Any], values: np.ndarray, codes: np.ndarray, seed: int) -> "ClassifierMixin":

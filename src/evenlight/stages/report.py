@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from evenlight.outline import spaces, with_boundary, with_importance
+from evenlight.models.classical import with_boundary, with_importance
+from evenlight.outline import spaces
 from evenlight.report.page import write_page
 from evenlight.storage import to_json
 
