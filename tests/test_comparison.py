@@ -1,25 +1,14 @@
-"""Models compared on the same images: published examples, luck that stays luck, sources, ranks, sweeps, the stage."""
+"""Models compared on the same images: published examples, luck that stays luck, sources, readings, sweeps."""
 
 import json
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenlight.errors import UserError
-from evenlight.evaluation.comparison import (
-    compare_models,
-    compare_pair,
-    mcnemar_midp,
-    rank_ranges,
-    sweep_summary,
-)
-from evenlight.job_costs import Cost, read_cost
-from evenlight.stages.compare import compare
-from evenlight.storage import read_json, write_json, write_table
+from evenlight.evaluation.comparison import compare_models, compare_pair, sweep_summary
 
 BENTUR = (1, 7, 13)  # Fagerland, Lydersen and Laake 2014: only before, only after, alike
 CAVO = (6, 16, 139)
@@ -39,25 +28,6 @@ def apart(n: int) -> np.ndarray:
 # two models
 
 
-def test_mcnemar_midp_against_published_values():
-    assert mcnemar_midp(1, 7) == pytest.approx(0.0391, abs=5e-5)
-    assert mcnemar_midp(6, 16) == pytest.approx(0.0347, abs=5e-5)
-    assert mcnemar_midp(10, 1) == pytest.approx(2 * (1 + 11 / 2) / 2**11)  # ten to one
-    assert mcnemar_midp(0, 0) == 1.0
-
-
-@given(st.integers(0, 200), st.integers(0, 200))
-@settings(max_examples=40)
-def test_mcnemar_midp_against_statsmodels(b, c):
-    from scipy.stats import binom
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    exact = mcnemar([[0, b], [c, 0]], exact=True).pvalue if b + c else 1.0
-    expected = exact - binom.pmf(b, b + c, 0.5) if b != c else 1.0
-    assert mcnemar_midp(b, c) == pytest.approx(expected, abs=1e-9)
-    assert mcnemar_midp(b, c) == mcnemar_midp(c, b)
-
-
 @pytest.mark.parametrize(
     ("counts", "value", "low", "high"),
     [(BENTUR, -0.2857, -0.5084, -0.0134), (CAVO, -0.0621, -0.1195, -0.0032)],
@@ -68,14 +38,27 @@ def test_interval_of_a_difference_against_published_values(counts, value, low, h
     assert found["n"] == sum(counts)
 
 
-def test_models_that_never_disagree_are_not_equal_for_certain():
-    one, other = hits(0, 0, 50)
-    pair = compare_pair(one, other, apart(50), 0.95)
+@pytest.mark.parametrize(("b", "c"), [(10, 1), (30, 12), (3, 2), (0, 0), (150, 150)])
+def test_p_is_near_mcnemar_s_exact_mid_p(b, c):
+    """Another form of the same test: binomial, the tie counted half (Fagerland, Lydersen and Laake 2013)."""
+    from scipy.stats import binom
+
+    exact = min(1, 2 * (binom.cdf(c, b + c, 0.5) - binom.pmf(c, b + c, 0.5) / 2))
+    assert compare_pair(*hits(b, c, 1000 - b - c), apart(1000), 0.95).p == pytest.approx(exact, abs=0.06)
+
+
+def test_a_handful_of_images_does_not_tell_models_apart():
+    assert compare_pair(*hits(5, 0, 195), apart(200), 0.95).p > 0.05  # McNemar's own statistic: 0.025
+    assert compare_pair(*hits(6, 0, 194), apart(200), 0.95).p < 0.05
+
+
+@pytest.mark.parametrize(("sources", "widest"), [(195, 0.03), (4, 0.05)])
+def test_models_that_never_disagree_are_not_equal_for_certain(sources, widest):
+    one, other = (np.arange(195) < 194 for _ in range(2))
+    pair = compare_pair(one, other, apart(195) * sources // 195, 0.95)
     assert (pair.p, pair.difference["value"]) == (1.0, 0.0)
-    assert -0.1 < pair.difference["low"] < 0 < pair.difference["high"] < 0.1
-    cameras = compare_pair(one, other, apart(50) // 10, 0.95)
-    assert cameras.p == 1.0
-    assert cameras.difference["low"] < 2 * pair.difference["low"]
+    width = pair.difference["high"] - pair.difference["low"]
+    assert 0.01 < width < widest
 
 
 @given(st.data())
@@ -92,8 +75,11 @@ def test_swapping_the_models_swaps_the_result(data):
     assert math.isnan(there.p) == (len(np.unique(units)) == 1)
     assert math.isnan(there.p) or 0 <= there.p <= 1
     if there.difference["low"] is not None:
-        assert there.difference["low"] == pytest.approx(-back.difference["high"])
-        assert -1 <= there.difference["low"] <= there.difference["value"] <= there.difference["high"] <= 1
+        low, high = there.difference["low"], there.difference["high"]
+        assert low == pytest.approx(-back.difference["high"])
+        assert -1 <= low <= there.difference["value"] <= high <= 1
+        # p and interval say the same
+        assert (there.p < 0.05) == (low > 0 or high < 0)
 
 
 # sources
@@ -115,6 +101,17 @@ def test_alike_images_within_a_source_that_carries_no_information_cost_little():
     single = compare_pair(one, other, apart(2000), 0.95).difference
     grouped = compare_pair(one, other, apart(2000) // 5, 0.95).difference
     assert grouped["high"] - grouped["low"] == pytest.approx(single["high"] - single["low"], rel=0.15)
+
+
+def test_sources_count_for_one_image_each_at_least():
+    """All images of a camera alike: as if each camera were one image, however far apart the cameras are."""
+    one, other = hits(3, 3, 2)
+    single = compare_pair(one, other, apart(8), 0.95).difference
+    cameras = compare_pair(np.repeat(one, 50), np.repeat(other, 50), apart(400) // 50, 0.95).difference
+    from scipy.stats import norm, t
+
+    widths = [found["high"] - found["low"] for found in (single, cameras)]
+    assert widths[1] == pytest.approx(widths[0] * t.ppf(0.975, 7) / norm.ppf(0.975), rel=0.01)
 
 
 def test_p_of_sources_against_flipping_whole_sources():
@@ -139,7 +136,7 @@ def test_equal_models_on_few_cameras_are_seldom_called_different():
         ease = draws.beta(3, 1, (2, 10))
         one, other = (np.ravel(draws.random((10, 30)) < row[:, None]) for row in ease)
         false += compare_pair(one, other, units, 0.95).p < 0.05
-        naive += mcnemar_midp(int((one & ~other).sum()), int((other & ~one).sum())) < 0.05
+        naive += compare_pair(one, other, apart(300), 0.95).p < 0.05
     assert false <= 18  # 200 times 0.05, and three standard errors
     assert naive > 60
 
@@ -165,13 +162,6 @@ def test_one_camera_says_nothing():
 # all models
 
 
-def test_ranks_are_shared_by_what_nothing_sets_apart():
-    p = np.array([[np.nan, 0.9, 0.001], [0.9, np.nan, 0.2], [0.001, 0.2, np.nan]])
-    assert rank_ranges([0.9, 0.88, 0.8], p, 0.05) == [(1, 2), (1, 3), (2, 3)]
-    assert rank_ranges([0.9, 0.88, 0.8], np.full((3, 3), np.nan), 0.05) == [(1, 3)] * 3
-    assert rank_ranges([0.9, 0.8], np.array([[0, 0.01], [0.01, 0]]), 0.05) == [(1, 1), (2, 2)]
-
-
 def world() -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Of 400 images `net` has 380 right, `svm` 376 and mostly the same, `bright` and `guess` 200, `file` 240."""
     images = np.arange(400)
@@ -186,62 +176,129 @@ def world() -> tuple[dict[str, np.ndarray], dict[str, str]]:
     return right, kinds
 
 
-def test_models_come_best_first_with_ties_marked():
+def compared(chosen: str = "net", extra: dict | None = None) -> dict:
     right, kinds = world()
-    result = compare_models(right, kinds, apart(400), 0.95)
-    table = {entry["model"]: entry for entry in result["models"]}
-    assert list(table) == ["net", "svm", "file", "bright", "guess"]
-    assert [entry["rank"] for entry in table.values()] == [[1, 2], [1, 2], [3, 3], [4, 5], [4, 5]]
-    assert [entry["tied"] for entry in table.values()] == [False, True, False, False, False]
-    assert table["svm"]["difference"]["value"] == pytest.approx(-0.01)
-    assert (table["svm"]["only_best"], table["svm"]["only_this"]) == (4, 0)
-    assert (table["net"]["p"], table["net"]["difference"]["value"]) == (None, None)
-    assert [entry["baseline"] for entry in table.values()] == [False, False, True, True, True]
-    assert all(entry["no_better_than"] == [] for entry in table.values())
-    assert (result["n"], result["units"], result["alpha"]) == (400, 400, 0.05)
+    for name, hit in (extra or {}).items():
+        right[name], kinds[name] = hit, "rbf_svm"
+    return compare_models(right, kinds, apart(400), 0.95, chosen)
+
+
+def table(result: dict, key: str) -> dict:
+    return {entry["model"]: entry[key] for entry in result["models"]}
+
+
+def test_models_come_best_first_with_ties_marked():
+    result = compared()
+    readings = {"net": "reference", "svm": "tied", "file": "worse", "bright": "worse", "guess": "worse"}
+    assert list(table(result, "reading").items()) == list(readings.items())
+    assert list(table(result, "rank").values()) == [[1, 2], [1, 2], [3, 5], [3, 5], [3, 5]]
+    svm, net = result["models"][1], result["models"][0]
+    assert svm["difference"]["value"] == pytest.approx(-0.01)
+    assert (svm["only_chosen"], svm["only_this"]) == (4, 0)
+    assert (net["p"], net["p_alone"], net["difference"]["value"]) == (None, None, None)
+    assert list(table(result, "baseline").values()) == [False, False, True, True, True]
+    assert all(entry["no_better_than"] == [] for entry in result["models"])
+    assert (result["n"], result["units"], result["alpha"], result["chosen"]) == (400, 400, 0.05, "net")
     json.dumps(result, allow_nan=False)
 
 
-def test_p_values_are_adjusted_over_all_pairs():
-    right, kinds = world()
-    result = compare_models(right, kinds, apart(400), 0.95)
+def test_the_chosen_model_need_not_be_the_first():
+    result = compared("file")
+    readings = ["better", "better", "reference", "worse", "worse"]
+    # `file` and `bright` differ by 120 : 80, by itself and among four
+    assert list(table(result, "reading").values()) == readings
+    assert list(table(result, "rank").values()) == [[1, 2], [1, 2], [3, 3], [4, 5], [4, 5]]
+    assert table(result, "difference")["net"]["low"] > 0
+
+
+def test_perhaps_is_what_is_luck_among_so_many():
+    """`odd` has 7 images less than `net` right, which is much by itself, and shares the ranks of what is tied."""
+    images = np.arange(400)
+    twins = {f"twin {k}": images < 380 for k in range(6)}
+    result = compared(extra={"odd": images < 373, "more": images < 387} | twins)
+    odd, more = (next(e for e in result["models"] if e["model"] == name) for name in ("odd", "more"))
+    assert (odd["reading"], more["reading"]) == ("perhaps worse", "perhaps better")
+    assert odd["p_alone"] < 0.05 < odd["p"]
+    assert odd["difference"]["high"] < 0 < more["difference"]["low"]
+    assert odd["rank"] == more["rank"] == [1, 10]
+    few = compare_models(
+        {"net": images < 380, "odd": images < 373}, {"net": "cnn", "odd": "cnn"}, apart(400), 0.95, "net"
+    )
+    assert table(few, "reading")["odd"] == "worse"
+    assert table(few, "p")["odd"] == odd["p_alone"]
+
+
+def test_p_values_are_adjusted_over_comparisons_with_the_chosen_and_over_all_pairs():
+    result = compared()
     pairs = np.array(result["pairs"], dtype=float)
     assert np.array_equal(pairs, pairs.T, equal_nan=True)
     assert np.isnan(np.diag(pairs)).all()
-    # of ten pairs `bright` and `guess` (100 : 100) have the largest p, these two (4 : 0) the second largest
-    assert pairs[0, 1] == pytest.approx(2 * mcnemar_midp(4, 0))
+    right, _ = world()
+
+    def alone(one: str, other: str) -> float:
+        return compare_pair(right[one], right[other], apart(400), 0.95).p
+
+    # of four comparisons with `net`, that of `svm` (0 : 4) has the largest p
+    assert table(result, "p")["svm"] == table(result, "p_alone")["svm"] == alone("svm", "net")
+    # of ten pairs `bright` and `guess` (100 : 100) have the largest p, these two the second largest
+    assert pairs[0, 1] == pytest.approx(2 * alone("net", "svm"))
     # and `file` and `bright` (120 : 80) the third largest
-    assert pairs[2, 3] == pytest.approx(3 * mcnemar_midp(120, 80))
-    assert result["models"][1]["p"] == pairs[0, 1]
+    assert pairs[2, 3] == pytest.approx(3 * alone("file", "bright"))
 
 
-def test_equal_models_seldom_get_different_ranks_however_many_there_are():
+def test_equal_models_are_seldom_called_better_or_worse_however_many_there_are():
     draws = np.random.Generator(np.random.PCG64(2))
-    false = 0
+    false = perhaps = 0
     for _ in range(60):
         right = {str(k): draws.random(300) < 0.8 for k in range(8)}
-        result = compare_models(right, dict.fromkeys(right, "cnn"), apart(300), 0.95)
-        false += any(entry["rank"] != [1, 8] for entry in result["models"])
-    assert false <= 6  # against the best only, without the other pairs: about one run in eight
+        readings = table(
+            compare_models(right, dict.fromkeys(right, "cnn"), apart(300), 0.95, "3"), "reading"
+        ).values()
+        false += bool({"better", "worse"} & set(readings))
+        perhaps += any(reading.startswith("perhaps") for reading in readings)
+    assert false <= 8  # 60 times 0.05, and three standard errors
+    assert perhaps > 8  # not adjusted: one run in four
 
 
 def test_a_model_that_does_not_beat_its_baselines_says_so():
-    right, kinds = world()
-    right["weak"], kinds["weak"] = right["file"].copy(), "rbf_svm"
-    right["weak"][:3] = False
-    table = {e["model"]: e for e in compare_models(right, kinds, apart(400), 0.95)["models"]}
-    assert table["weak"]["no_better_than"] == ["file"]
-    assert table["file"]["no_better_than"] == []  # a baseline is not held against baselines
+    images = np.arange(400)
+    weak = (images >= 3) & (images < 240)
+    result = table(
+        compared(extra={"weak": weak, "little": images < 243, "some": images < 244}), "no_better_than"
+    )
+    assert (result["weak"], result["little"], result["some"]) == (["file"], ["file"], ["file"])
+    assert result["file"] == []  # a baseline is not held against baselines
+    # one-sided and not adjusted, so that 5 images of none are enough
+    assert table(compared(extra={"enough": images < 245}), "no_better_than")["enough"] == []
+
+
+def test_much_better_than_guessing_is_said_although_there_are_few_cameras_and_many_models():
+    draws = np.random.Generator(np.random.PCG64(5))
+    codes = np.repeat(apart(4), 50)
+    night = draws.random(200) < np.array([0.4, 0.5, 0.55, 0.45])[codes]
+    right = {f"net {k}": draws.random(200) < 0.99 for k in range(12)} | {"guess": night}
+    kinds = dict.fromkeys(right, "cnn") | {"guess": "majority"}
+    result = compare_models(right, kinds, codes, 0.95, "net 0")
+    assert table(result, "reading")["guess"] == "worse"
+    assert not any(table(result, "no_better_than").values())
 
 
 def test_without_test_images_nothing_is_claimed():
     none = {"a": np.zeros(0, bool), "b": np.zeros(0, bool)}
-    result = compare_models(none, {"a": "cnn", "b": "majority"}, np.zeros(0, np.int64), 0.95)
+    result = compare_models(none, {"a": "cnn", "b": "majority"}, np.zeros(0, np.int64), 0.95, "b")
     for entry in result["models"]:
-        assert [entry[key] for key in ("accuracy", "rank", "tied", "p")] == [None] * 4
+        assert [entry[key] for key in ("accuracy", "rank", "reading", "p", "p_alone")] == [None] * 5
         assert (entry["difference"]["value"], entry["no_better_than"]) == (None, [])
-    alone = compare_models({"a": np.ones(5, bool)}, {"a": "cnn"}, apart(5), 0.95)
-    assert (alone["models"][0]["rank"], alone["models"][0]["tied"]) == ([1, 1], False)
+    alone = compare_models({"a": np.ones(5, bool)}, {"a": "cnn"}, apart(5), 0.95, "a")
+    assert (alone["models"][0]["rank"], alone["models"][0]["reading"]) == ([1, 1], "reference")
+
+
+def test_one_camera_sets_nothing_apart():
+    right, kinds = world()
+    result = compare_models(right, kinds, np.zeros(400, np.int64), 0.95, "net")
+    assert list(table(result, "reading").values()) == ["reference", None, None, None, None]
+    assert set(map(tuple, table(result, "rank").values())) == {(1, 5)}
+    assert table(result, "no_better_than")["net"] == ["file", "guess"]
 
 
 # sweeps
@@ -275,93 +332,3 @@ def test_settings_come_in_order_of_their_numbers_and_one_seed_tells_no_luck():
     assert (summary["luck"], summary["seed_sd"], summary["rows"][0]["sd"]) == (None, None, None)
     unknown = sweep_summary(members, dict.fromkeys(members, None), 0.95)
     assert unknown["rows"][0]["mean"] is None
-
-
-# costs and the stage
-
-
-def test_costs_that_are_missing_or_not_measured(tmp_path):
-    file = tmp_path / "a.tsv"
-    file.write_text("s\th:m:s\tmax_rss\tmean_load\tcpu_time\n9.5\t0:00:09\t244.7\t32.6\t3.1\n8\t0\t1\t1\t1\n")
-    assert read_cost(file) == Cost(9.5, 3.1, 244.7)
-    file.write_text("s\tmax_rss\tcpu_time\n0.2\t-\tNA\n")
-    assert read_cost(file) == Cost(0.2, None, None)
-    file.write_bytes(b"\xff\xfe\x00")
-    assert read_cost(file) == read_cost(tmp_path / "none.tsv") == Cost()
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Arguments of the stage: 40 images of four cameras (two images have none), two models, one recorded cost."""
-    labels = ["day", "night"] * 20
-    rows = pd.DataFrame(
-        {
-            "path": [f"{i:02d}.jpg" for i in range(40)],
-            "label": labels,
-            "split": ["test"] * 30 + ["validation"] * 6 + ["train"] * 4,
-            "verdict": "ok",
-            "source": ["", "", *[f"camera {i % 4}" for i in range(2, 40)]],
-            "component": np.arange(40) // 2,
-        }
-    )
-    write_table(tmp_path / "manifest.parquet", rows)
-    for name, wrong in (("forest", 2), ("threshold", 15)):
-        folder = tmp_path / "models" / name
-        said = ["fog" if i < wrong else label for i, label in enumerate(labels)]
-        table = pd.DataFrame({"path": rows["path"], "true_label": labels, "predicted_label": said})
-        write_table(folder / "predictions.parquet", table)
-        facts = ("options", "classes", "standardize", "columns", "families", "input_shape", "seed", "fit")
-        card = dict.fromkeys((*facts, "data_hash"), 0)
-        write_json(folder / "model.json", card | {"name": name, "kind": name})
-    write_json(tmp_path / "best.json", {"model": "forest"})
-    tsv = tmp_path / "benchmarks" / "train_classical" / "scenes" / "forest.tsv"
-    tsv.parent.mkdir(parents=True)
-    tsv.write_text("s\tmax_rss\tcpu_time\n75.2\t300\t60\n")
-    return {
-        "dataset": "scenes",
-        "models": {name: tmp_path / "models" / name for name in ("forest", "threshold")},
-        "manifest": tmp_path / "manifest.parquet",
-        "source": "camera",
-        "best": tmp_path / "best.json",
-        "sweeps": {"trees": {"forest": {"seed": 0}, "threshold": {"seed": 1}}},
-        "confidence": 0.95,
-        "benchmarks": tmp_path / "benchmarks",
-        "results": tmp_path / "results",
-    }
-
-
-def test_the_stage_compares_on_test_images_by_source(run):
-    compare(**run)
-    result = read_json(run["results"] / "comparison.json")
-    assert (result["n"], result["units"], result["source"], result["chosen"]) == (30, 6, "camera", "forest")
-    assert [entry["accuracy"] for entry in result["models"]] == pytest.approx([28 / 30, 15 / 30])
-    assert result["sweeps"]["trees"]["test"]["rows"][0]["high"] == pytest.approx(28 / 30)
-    assert result["sweeps"]["trees"]["validation"]["rows"][0]["low"] == 1.0
-    compare(**run | {"source": None})
-    assert read_json(run["results"] / "comparison.json")["units"] == 15
-
-
-def test_times_stand_in_provenance_only_and_may_be_missing(run):
-    compare(**run)
-    before = (run["results"] / "comparison.json").read_bytes()
-    table = pd.read_csv(run["results"] / "provenance" / "comparison.csv").set_index("model")
-    assert table.loc["forest", ["train_seconds", "train_cpu_seconds", "train_peak_mb"]].tolist() == [
-        75.2,
-        60,
-        300,
-    ]
-    assert table.loc["threshold", ["train_seconds", "predict_seconds"]].isna().all()
-    page = (run["results"] / "provenance" / "comparison.html").read_text()
-    assert "1\N{NO-BREAK SPACE}min 15\N{NO-BREAK SPACE}s" in page
-    assert "not recorded" in page
-    next(run["benchmarks"].rglob("*.tsv")).unlink()
-    compare(**run)
-    assert (run["results"] / "comparison.json").read_bytes() == before
-    assert "1\N{NO-BREAK SPACE}min" not in (run["results"] / "provenance" / "comparison.html").read_text()
-
-
-def test_predictions_of_other_images_are_refused(run):
-    file = run["models"]["forest"] / "predictions.parquet"
-    write_table(file, pd.read_parquet(file).iloc[1:])
-    with pytest.raises(UserError, match="predictions of other images"):
-        compare(**run)

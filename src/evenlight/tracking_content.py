@@ -145,7 +145,7 @@ def benchmark_metrics(benchmarks: Path | None, dataset: str, model: str, network
 
 
 def comparison_metrics(comparison: Path, model: str) -> list[Metric]:
-    """Ranks that a model may have, and the adjusted p against the best one; nothing without comparison.json."""
+    """Ranks that a model shares, and the adjusted p against the chosen one; nothing without comparison.json."""
     if not comparison.exists():
         return []
     entries = (entry for entry in read_json(comparison)["models"] if entry["model"] == model)

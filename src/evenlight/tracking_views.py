@@ -33,8 +33,8 @@ to see older ones. Models of one sweep share the tag `sweep`: group by it, or se
 | `acc`, `acc_low`, `acc_high` | accuracy and its 95 % interval |
 | `acc_bal`, `f1_macro`, `log_loss` | balanced accuracy, mean F1 of the classes, log loss |
 | `acc_worst`, `acc_gap` | accuracy of the worst group, largest gap inside one grouping (of large groups) |
-| `rank_low`, `rank_high` | ranks that the model may have; ties share them |
-| `mcnemar_p` | chance of such a difference to the best model by luck, adjusted for all pairs |
+| `rank_low`, `rank_high` | ranks of the model's group: better than the chosen model, tied with it, worse |
+| `mcnemar_p` | chance of such a difference to the model chosen on validation by luck, adjusted for all models |
 | `recall/<class>`, `by_<group>/<value>` | recall per class, accuracy per group |
 """
 

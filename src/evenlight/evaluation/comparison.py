@@ -2,12 +2,14 @@
 
 All models are asked about the same images, so two of them are compared by the images that one has right and the
 other wrong (McNemar 1947; Dietterich 1998). Images of one camera or one burst are right and wrong together, so
-they are counted by units: all of a camera is one unit, or every image is one of its own. Pure functions.
+they are counted by units: all of a camera is one unit, or every image is one of its own. Every model is compared
+with the one chosen on validation images: it is known before the test images are looked at, while whichever is first
+among them owes part of that to luck. Pure functions.
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +30,8 @@ class Pair:
 
     Attributes:
         only_first, only_second: images that only this one has right.
-        p: of equal accuracy, not adjusted for the number of pairs; NaN where it can't be told.
+        p: of equal accuracy, two-sided, not adjusted for the number of pairs; NaN where it can't be told. Below
+            1 - confidence exactly where the interval leaves out 0.
         difference: accuracy of the first - that of the second, with its interval; `n` is the number of images.
     """
 
@@ -38,37 +41,16 @@ class Pair:
     difference: Estimate
 
 
-def mcnemar_midp(only_first: int, only_second: int) -> float:
-    """Mid-p of McNemar's test, twice the smaller one-sided one; images must be independent.
-
-    It kept its level in all 9,595 settings of Fagerland, Lydersen and Laake (2013), where the exact test was far
-    too careful and the one with a continuity correction no better.
-
-    Args:
-        only_first, only_second: images that only this model has right.
-
-    Returns:
-        0 to 1; 1 where the models never disagree.
-    """
-    from scipy.stats import binom
-
-    disagreements, fewer = only_first + only_second, min(only_first, only_second)
-    if disagreements == 0:
-        return 1.0
-    below = binom.cdf(fewer, disagreements, 0.5) - binom.pmf(fewer, disagreements, 0.5) / 2
-    return min(1.0, 2 * float(below))
-
-
 def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confidence: float) -> Pair:
     """Compare two models on the same images.
 
-    The interval is Wald's with one imaginary image for each model to have right alone (Bonett and Price 2012;
-    Fagerland, Lydersen and Laake 2014), so that models that never disagree are not called equal for certain. Where
-    every image is a unit of its own, p is McNemar's mid-p.
+    McNemar's test in Wald's form, and the interval that belongs to it, with one imaginary image for each model to
+    have right alone (Bonett and Price 2012; Fagerland, Lydersen and Laake 2014): models that never disagree are not
+    called equal for certain, and a handful of images does not tell two models apart.
 
     Images of one unit count for less: all counts are divided by the design effect, the variance between units by
     what it were if every image stood for itself (Eliasziw and Donner 1991, for McNemar's test), and Student's t with
-    one degree of freedom less than there are units pays for estimating it from few. Interval and p then say the same.
+    one degree of freedom less than there are units pays for estimating it from few.
 
     Args:
         first, second: whether each image is right, bool (N,).
@@ -86,7 +68,7 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
     value = float(signs.mean()) if n else None
     if value is None or k < 2:
         return Pair(only_first, only_second, math.nan, {"value": value, "low": None, "high": None, "n": n})
-    effect = _design_effect(signs, units)
+    effect = _design_effect(signs, np.bincount(units), np.bincount(units, weights=signs))
     share_1, share_2 = ((only / effect + 1) / (n / effect + 2) for only in (only_first, only_second))
     middle = share_1 - share_2
     error = math.sqrt((share_1 + share_2 - middle**2) / (n / effect + 2))
@@ -96,105 +78,136 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
     return Pair(
         only_first,
         only_second,
-        mcnemar_midp(only_first, only_second) if k == n else 2 * float(law.sf(abs(middle) / error)),
+        2 * float(law.sf(abs(middle) / error)),
         {"value": value, "low": min(low, value), "high": max(high, value), "n": n},
     )
 
 
-def _design_effect(signs: np.ndarray, units: np.ndarray) -> float:
-    """How many images count as one, at least 1: the variance of their sum between units, by that of single images."""
-    sizes = np.bincount(units)
-    sizes, sums = sizes[sizes > 0], np.bincount(units, weights=signs)[sizes > 0]
-    n, k, mean = len(signs), len(sizes), signs.mean()
-    between = float(((sums - sizes * mean) ** 2).sum()) * k / (k - 1)
-    within = float(((signs - mean) ** 2).sum()) * n / (n - 1)
-    # without any difference the data do not say how alike images of one unit are, so they count as one
-    return max(1.0, between / within) if within > 0 else n / k
+def _design_effect(signs: np.ndarray, sizes: np.ndarray, sums: np.ndarray) -> float:
+    """How many images count as one: the variance of their sum between units, by that of single images.
 
-
-def rank_ranges(accuracies: Sequence[float], p: np.ndarray, alpha: float) -> list[tuple[int, int]]:
-    """The ranks that each model may have, best first: models that nothing sets apart share them.
-
-    A model can't come before those that are shown to be better, nor after those that are shown to be worse
-    (Mogstad, Romano, Shaikh and Wilhelm 2024): with p adjusted over all pairs, all ranges hold at once with
-    chance 1 - alpha.
+    At least 1, as of images that have nothing in common, and at most what it is where all images of a unit are alike.
+    1 where nothing differs, because then nothing says how alike they are.
 
     Args:
-        accuracies: of the M models.
-        p: adjusted p-values of all pairs, symmetric (M, M); the diagonal does not count.
-        alpha: such as 0.05.
+        signs: first right - second right of each image, (N,).
+        sizes, sums: images and sum of signs of each unit, (K,); units without images do not count.
     """
-    values = np.asarray(accuracies, dtype=np.float64)
-    apart = p < alpha
-    np.fill_diagonal(apart, False)
-    better = (apart & (values[None, :] > values[:, None])).sum(axis=1)
-    worse = (apart & (values[None, :] < values[:, None])).sum(axis=1)
-    return [(1 + int(up), len(values) - int(down)) for up, down in zip(better, worse, strict=True)]
+    n, k, mean = len(signs), int((sizes > 0).sum()), signs.mean()
+    between = float(((sums - sizes * mean) ** 2).sum()) * k / (k - 1)
+    within = float(((signs - mean) ** 2).sum()) * n / (n - 1)
+    most = float((sizes.astype(np.float64) ** 2).sum()) / n
+    return min(max(1.0, between / within), most) if within > 0 else 1.0
 
 
 def compare_models(
-    right: Mapping[str, np.ndarray], kinds: Mapping[str, str], units: np.ndarray, confidence: float
+    right: Mapping[str, np.ndarray],
+    kinds: Mapping[str, str],
+    units: np.ndarray,
+    confidence: float,
+    chosen: str,
 ) -> dict[str, Any]:
-    """All models against each other on the same test images.
+    """All models on the same test images, each against the chosen one.
 
-    p-values are Holm-adjusted over all pairs, not only those with the best: the best is found on these very images,
-    and whichever it is, the chance of calling an equal model worse stays 1 - confidence.
+    `p` is Holm-adjusted over the comparisons with the chosen model: the chance of calling any equal model better or
+    worse stays 1 - confidence. `p_alone` is not adjusted; where only that is small, the reading begins with "perhaps".
+    Ranks are those of groups: what is better than the chosen model, what nothing sets apart from it, what is worse.
+
+    A model is no better than a baseline where the one-sided p of the two, not adjusted, is not below 1 - confidence:
+    this is asked of one model at a time, as a warning that should rather come too often.
 
     Args:
         right: model -> whether each test image is right, bool (N,), the same images for all.
         kinds: model -> its kind.
         units: code from 0 of each image's unit (N,).
         confidence: of the intervals; 1 - confidence is the level of the tests.
+        chosen: the model that the others are compared with; it must not be chosen on these images.
 
     Returns:
-        `n`, `units`, `alpha`, `models` (most test images right first, then by name; each against the first) and
-        `pairs` (adjusted p-values in that order). Without test images every number about them is None.
+        `n`, `units`, `alpha`, `chosen`, `models` (most test images right first, then by name) and `pairs` (p-values
+        Holm-adjusted over all pairs, in that order). Readings: "reference" (the chosen one), "better", "perhaps
+        better", "tied", "perhaps worse", "worse". Without test images every number about them is None.
     """
     n, alpha = len(units), round(1 - confidence, 12)
     names = sorted(right, key=lambda name: (-int(right[name].sum()), name))
-    pairs = {
-        (i, j): compare_pair(right[names[j]], right[names[i]], units, confidence)
-        for i in range(len(names))
-        for j in range(i + 1, len(names))
+    against = {name: compare_pair(right[name], right[chosen], units, confidence) for name in names}
+    alone = {name: np.nan if name == chosen else pair.p for name, pair in against.items()}
+    adjusted = dict(zip(names, holm(np.array([alone[name] for name in names])), strict=True))
+    readings = {
+        name: "reference" if name == chosen else _reading(pair, adjusted[name], alpha)
+        for name, pair in against.items()
     }
-    adjusted = np.full((len(names), len(names)), np.nan)
-    if pairs and n:
-        upper = tuple(np.array(list(pairs)).T)
-        adjusted[upper] = adjusted[upper[::-1]] = holm(np.array([pair.p for pair in pairs.values()]))
-    accuracies = [float(right[name].mean()) if n else 0.0 for name in names]
-    ranks = rank_ranges(accuracies, adjusted, alpha)
-    models = []
-    for place, name in enumerate(names):
-        pair = pairs.get((0, place))
-        models.append(
+    p = _all_pairs(right, names, units, confidence)
+    return {
+        "n": n,
+        "units": len(np.unique(units)),
+        "alpha": alpha,
+        "chosen": chosen,
+        "models": [
             {
                 "model": name,
                 "kind": kinds[name],
                 "baseline": kinds[name] in _BASELINES,
-                "accuracy": accuracies[place] if n else None,
-                "rank": list(ranks[place]) if n else None,
-                "tied": bool(place and not adjusted[0, place] < alpha) if n else None,
-                "difference": pair.difference if pair else dict(_UNDEFINED),
-                "p": _number(adjusted[0, place]),
-                "only_best": pair.only_second if pair else 0,
-                "only_this": pair.only_first if pair else 0,
+                "accuracy": float(right[name].mean()) if n else None,
+                "rank": _rank(name, readings) if n else None,
+                "reading": readings[name] if n else None,
+                "difference": dict(_UNDEFINED) if name == chosen else pair.difference,
+                "p": _number(adjusted[name]),
+                "p_alone": _number(alone[name]),
+                "only_chosen": pair.only_second,
+                "only_this": pair.only_first,
                 "no_better_than": [
                     floor
                     for other, floor in enumerate(names)
                     if n
                     and kinds[floor] in _FLOORS
                     and kinds[name] not in _BASELINES
-                    and not (adjusted[place, other] < alpha and place < other)
+                    and not (p[place, other] / 2 < alpha and place < other)
                 ],
             }
-        )
-    return {
-        "n": n,
-        "units": len(np.unique(units)),
-        "alpha": alpha,
-        "models": models,
-        "pairs": [[_number(value) for value in row] for row in adjusted],
+            for place, (name, pair) in enumerate(against.items())
+        ],
+        "pairs": [[_number(value) for value in row] for row in _adjusted(p)],
     }
+
+
+def _reading(pair: Pair, adjusted: float, alpha: float) -> str | None:
+    """What a comparison with the chosen model says; None where it says nothing."""
+    if math.isnan(pair.p):
+        return None
+    if pair.p >= alpha:
+        return "tied"
+    side = "better" if pair.only_first > pair.only_second else "worse"
+    return side if adjusted < alpha else f"perhaps {side}"
+
+
+def _rank(name: str, readings: Mapping[str, str | None]) -> list[int]:
+    """First and last rank of the model's group."""
+    said = list(readings.values())
+    better, worse, count = said.count("better"), said.count("worse"), len(said)
+    if readings[name] == "better":
+        return [1, better]
+    if readings[name] == "worse":
+        return [count - worse + 1, count]
+    return [better + 1, count - worse]
+
+
+def _all_pairs(
+    right: Mapping[str, np.ndarray], names: list[str], units: np.ndarray, confidence: float
+) -> np.ndarray:
+    """p-values of all pairs, not adjusted: symmetric (M, M), NaN on the diagonal."""
+    p = np.full((len(names), len(names)), np.nan)
+    for i, name in enumerate(names):
+        for j in range(i):
+            p[i, j] = p[j, i] = compare_pair(right[names[j]], right[name], units, confidence).p
+    return p
+
+
+def _adjusted(p: np.ndarray) -> np.ndarray:
+    """Holm-adjusted over all pairs, symmetric (M, M) as `p`."""
+    adjusted, upper = np.full(p.shape, np.nan), np.triu_indices(len(p), 1)
+    adjusted[upper] = adjusted[upper[::-1]] = holm(p[upper])
+    return adjusted
 
 
 def sweep_summary(

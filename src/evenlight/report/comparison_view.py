@@ -1,4 +1,4 @@
-"""What the page shows of the models beside each other: ranks with ties, what is luck, sweeps, and their cost.
+"""What the page shows of the models beside each other: readings against the chosen one, ranks, sweeps, their cost.
 
 `comparison_view` is for the page, which is equal for equal results; `times_page` is a page of its own, because times
 differ from run to run.
@@ -12,7 +12,7 @@ from evenlight.job_costs import Cost
 from evenlight.report.charts import visible_text
 from evenlight.report.models_view import Axis, Model, baseline
 from evenlight.report.rendering import environment
-from evenlight.report.verdicts import Rules
+from evenlight.report.verdicts import Rules, are, listed
 
 _MATRIX = 20  # models up to which the p-values of all pairs are shown
 _NAMED = 6  # models that a sentence names
@@ -26,7 +26,7 @@ _MINUS, _DASH, _SPACE = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
 COST_COLUMNS = (
     *("rank_low", "rank_high", "model", "kind", "test_accuracy"),
-    *("difference", "difference_low", "difference_high", "mcnemar_p", "reading"),
+    *("difference", "difference_low", "difference_high", "mcnemar_p", "mcnemar_p_alone", "reading"),
     *("train_seconds", "train_cpu_seconds", "train_peak_mb"),
     *("predict_seconds", "predict_cpu_seconds", "predict_peak_mb"),
 )
@@ -62,7 +62,9 @@ def comparison_view(
         ],
         "units": _units(comparison),
         "alpha": f"{comparison['alpha']:g}",
-        "pairs": len(comparison["models"]) * (len(comparison["models"]) - 1) // 2,
+        "chosen": comparison["chosen"],
+        "others": len(comparison["models"]) - 1,
+        "one_sided": any(entry["no_better_than"] for entry in comparison["models"]),
     }
 
 
@@ -105,7 +107,7 @@ def cost_rows(
                 *(entry["rank"] or (None, None)),
                 *(entry["model"], entry["kind"], entry["accuracy"]),
                 *(difference["value"], difference["low"], difference["high"]),
-                *(entry["p"], _reading(entry, comparison)),
+                *(entry["p"], entry["p_alone"], _reading(entry, comparison)),
                 *(
                     value
                     for cost in costs[entry["model"]]
@@ -161,6 +163,7 @@ def _standing(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> dict[s
         "difference": "" if difference["value"] is None else points(difference["value"]),
         "interval": "" if None in ends else f"{points(ends[0])} to {points(ends[1])}",
         "p": p_text(entry["p"]),
+        "p_alone": p_text(entry["p_alone"]) if str(entry["reading"]).startswith("perhaps") else "",
         "reading": _reading(entry, comparison),
     }
 
@@ -181,18 +184,13 @@ def _row(
 
 
 def _reading(entry: Mapping[str, Any], comparison: Mapping[str, Any]) -> str:
-    entries = comparison["models"]
-    if not comparison["n"] or len(entries) < 2:
+    if not comparison["n"] or len(comparison["models"]) < 2:
         return ""
-    if entry is entries[0]:
-        return "best, tied" if any(other["tied"] for other in entries) else "best"
-    if entry["p"] is None:
-        return "not enough data"
-    return "tied" if entry["tied"] else "clearly worse"
+    return entry["reading"] or "not enough data"
 
 
 def _sentences(comparison: Mapping[str, Any]) -> list[str]:
-    """What the table says, in words: who is ahead, and how the model chosen on validation images did."""
+    """What the table says, in words: who is better or worse than the model chosen on validation images."""
     n, entries = comparison["n"], comparison["models"]
     if not n:
         return ["There is no test image, so nothing sets these models apart."]
@@ -200,36 +198,26 @@ def _sentences(comparison: Mapping[str, Any]) -> list[str]:
         return []
     if comparison["units"] < 2:
         return [f"All {n:,} test images belong together, so nothing says which differences are luck."]
-    top, tied = entries[0], [entry["model"] for entry in entries if entry["tied"]]
-    name = visible_text(top["model"])
-    if not tied:
-        said = [f"{name} is right on more of the {n:,} test images than any other model, by more than luck."]
-    else:
-        verb = "is" if len(tied) == 1 else "are"
-        said = [
-            f"{name} has the most of {n:,} test images right; {_listed(tied)} {verb} tied with it: differences as"
-            " large as theirs come about by luck."
-        ]
-    chosen = next((entry for entry in entries if entry["model"] == comparison["chosen"]), top)
-    if chosen is not top:
-        verdict = (
-            "is among them"
-            if chosen["tied"]
-            else f"is {_distance(chosen['difference']['value'])} points behind, more than luck explains"
-        )
-        said.append(f"The model chosen on validation images, {visible_text(chosen['model'])}, {verdict}.")
+    names: dict[str, list[str]] = {}
+    for entry in entries:
+        names.setdefault(entry["reading"], []).append(visible_text(entry["model"]))
+    chosen = f"{visible_text(comparison['chosen'])}, the model chosen on validation images"
+    more = f"more than luck by itself, but not among {len(entries) - 1} comparisons"
+    forms = {
+        "better": f"better than {chosen}, on the {n:,} test images, by more than luck",
+        "perhaps better": f"perhaps better: {more}",
+        "tied": "tied with it: differences as large as theirs come about by luck",
+        "perhaps worse": f"perhaps worse: {more}",
+        "worse": "worse, by more than luck",
+    }
+    said = [
+        f"{listed(names[reading], _NAMED)} {are(names[reading])} {form}."
+        for reading, form in forms.items()
+        if reading in names
+    ]
+    if "better" not in names:
+        said.insert(0, f"On the {n:,} test images no model is shown to be better than {chosen}.")
     return said
-
-
-def _distance(share: float) -> str:
-    return f"{abs(100 * share):.1f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = [visible_text(name) for name in names[:_NAMED]]
-    if len(names) > _NAMED:
-        return f"{', '.join(shown)} and {len(names) - _NAMED} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
 def _units(comparison: Mapping[str, Any]) -> str:
@@ -257,7 +245,8 @@ def _matrix(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
     cells = [
         [(p_text(p), p is not None and p < comparison["alpha"]) for p in line] for line in comparison["pairs"]
     ]
-    return {"names": names, "rows": list(zip(names, cells, strict=True))}
+    pairs = len(names) * (len(names) - 1) // 2
+    return {"names": names, "pairs": pairs, "rows": list(zip(names, cells, strict=True))}
 
 
 def _sweep(

@@ -111,7 +111,7 @@ def _render(inputs: PageInputs, rows: int) -> str:
 def _verdict(inputs: PageInputs, best: Model | None, rules: Rules) -> Strip:
     """Findings of the audit and of the models in one list."""
     titles = {check.name: check.short for check in inputs.checks}
-    own = findings(inputs.summary, inputs.models, best, rules, audited="files" in titles)
+    own = findings(inputs.summary, inputs.models, best, inputs.comparison, rules, audited="files" in titles)
     return strip([*from_audit(inputs.audit, titles), *own])
 
 

@@ -91,6 +91,7 @@ def findings(
     summary: Mapping[str, Any],
     models: "Sequence[Model]",
     best: "Model | None",
+    comparison: Mapping[str, Any],
     rules: Rules,
     audited: bool,
 ) -> list[Finding]:
@@ -103,7 +104,7 @@ def findings(
             *_leaks(best),
             *_undefined_classes(best),
             *_groups(best, rules),
-            *_others(models, best),
+            *_others(comparison),
             *_ties(models, best),
         ]
     return found
@@ -127,17 +128,6 @@ def group_state(cell: Mapping[str, Any], overall: Mapping[str, Any] | None, rule
     if high < middle:
         return WARN
     return OK if middle - low <= rules.gap else NOT_ENOUGH
-
-
-def set_apart(model: "Model", best: "Model") -> bool | None:
-    """Whether the two test accuracies' intervals do not overlap; None when one is undefined."""
-    one, other = model.test.get("accuracy") or {}, best.test.get("accuracy") or {}
-    ends = [
-        end for measure in (one, other) for key in ("low", "high") if (end := measure.get(key)) is not None
-    ]
-    if len(ends) < 4:
-        return None
-    return ends[1] < ends[2] or ends[3] < ends[0]
 
 
 def leak_sentence(model: "Model") -> str:
@@ -169,8 +159,8 @@ def _files(summary: Mapping[str, Any]) -> list[Finding]:
     if not bad:
         return [Finding(OK, f"All {files:,} files could be used.", "files")]
     reasons = sorted(summary["reasons"].items(), key=lambda item: (-item[1], item[0]))
-    listed = _listed([f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons], 5)
-    sentence = f"{bad:,} of {files:,} files ({_percent(bad / files)}) could not be used: {listed}."
+    why = listed([f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons], 5)
+    sentence = f"{bad:,} of {files:,} files ({_percent(bad / files)}) could not be used: {why}."
     return [Finding(WARN, sentence, "files")]
 
 
@@ -199,7 +189,7 @@ def _undefined_classes(best: "Model") -> list[Finding]:
     empty = [visible_text(name) for name, cell in best.test["per_class"].items() if not cell["n"]]
     if not empty:
         return []
-    sentence = f"No test image of {_listed(empty, 5)}: nothing can be said about how well this is recognised."
+    sentence = f"No test image of {listed(empty, 5)}: nothing can be said about how well this is recognised."
     return [Finding(NOT_ENOUGH, sentence, "details")]
 
 
@@ -249,17 +239,23 @@ def _attribute(best: "Model", attribute: str, cells: Mapping[str, Any], rules: R
     return Finding(NOT_ENOUGH if skipped and state == OK else state, sentence, "details")
 
 
-def _others(models: "Sequence[Model]", best: "Model") -> list[Finding]:
-    alike = [visible_text(m.name) for m in models if m is not best and set_apart(m, best) is False]
-    if not alike:
-        return []
-    n = best.test["n"]
-    verb = "is" if len(alike) == 1 else "are"
-    sentence = (
-        f"{_listed(alike, 6)} {verb} not distinguishable from {visible_text(best.name)} on these {n:,} test "
-        "images: the intervals overlap (a rough guide, not a test)."
-    )
-    return [Finding(NOT_ENOUGH, sentence, "models")]
+def _others(comparison: Mapping[str, Any]) -> list[Finding]:
+    """Models that beat the chosen one on test images, and those that nothing sets apart from it."""
+    against, found = f"{visible_text(comparison['chosen'])} on these {comparison['n']:,} test images", []
+    said = {entry["model"]: entry["reading"] for entry in comparison["models"]}
+    better = [visible_text(name) for name, reading in said.items() if reading == "better"]
+    alike = [
+        visible_text(name)
+        for name, reading in said.items()
+        if reading not in ("reference", "better", "worse", None)
+    ]
+    if better:
+        sentence = f"{listed(better, 6)} {are(better)} better than {against}, by more than luck."
+        found.append(Finding(WARN, sentence, "models"))
+    if alike:
+        sentence = f"{listed(alike, 6)} {are(alike)} not shown to be better or worse than {against}."
+        found.append(Finding(NOT_ENOUGH, sentence, "models"))
+    return found
 
 
 def _rate(measure: Mapping[str, Any], rules: Rules) -> str:
@@ -279,7 +275,7 @@ def _ties(models: "Sequence[Model]", best: "Model") -> list[Finding]:
     first = [visible_text(model.name) for model in models if score(model) == score(best)]
     if score(best) is None or len(first) < 2:
         return []
-    sentence = f"{_listed(first, 6)} share the best validation accuracy; the choice among them says little."
+    sentence = f"{listed(first, 6)} share the best validation accuracy; the choice among them says little."
     return [Finding(INFO, sentence, "models")]
 
 
@@ -287,7 +283,13 @@ def _percent(share: float, form: str = ".1f") -> str:
     return f"{100 * share:{form}}\N{NO-BREAK SPACE}%"
 
 
-def _listed(names: Sequence[str], limit: int) -> str:
+def are(names: Sequence[str]) -> str:
+    """The verb that goes with so many."""
+    return "is" if len(names) == 1 else "are"
+
+
+def listed(names: Sequence[str], limit: int) -> str:
+    """`a, b and c`; beyond `limit` names only how many more there are."""
     shown = list(names[:limit])
     if len(names) > limit:
         return f"{', '.join(shown)} and {len(names) - limit} more"

@@ -1,4 +1,4 @@
-"""Stage `compare`: all models on the same test images, which differ for certain, and what each of them cost.
+"""Stage `compare`: all models against the chosen one on the same test images, and what each of them cost.
 
 comparison.json and the page that shows it hold no time. Times and memory differ from run to run, so they stand beside
 the same table in `provenance/`, which nothing else is made from.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import usable_rows
+from evenlight.dataset import kept_together, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation.comparison import compare_models, sweep_summary
 from evenlight.job_costs import Cost, read_cost
@@ -40,7 +40,7 @@ def compare(
         dataset: its name.
         models: name -> folder of the model, with model.json and predictions.parquet.
         manifest: manifest.parquet.
-        source: name of the source column; without one, near-duplicates count as one unit.
+        source: name of the source column, for people; None without one.
         best: best.json, with the model that was chosen on validation.
         sweeps: base name -> member -> the values that set it apart.
         confidence: of intervals; 1 - confidence is the level of the tests.
@@ -54,12 +54,13 @@ def compare(
     kinds = {name: str(load_description(folder)["kind"]) for name, folder in models.items()}
     right = {name: _right(folder / "predictions.parquet", rows, manifest) for name, folder in models.items()}
     test, validation = (rows["split"].to_numpy(dtype=object) == split for split in ("test", "validation"))
+    units = np.unique(kept_together(rows[test]), return_inverse=True)[1]
+    chosen = read_json(best)["model"]
     comparison = compare_models(
-        {name: hits[test] for name, hits in right.items()}, kinds, _units(rows, source)[test], confidence
+        {name: hits[test] for name, hits in right.items()}, kinds, units, confidence, chosen
     )
     comparison |= {
         "source": source,
-        "chosen": read_json(best)["model"],
         "sweeps": {
             base: {
                 split: sweep_summary(
@@ -88,19 +89,6 @@ def _right(predictions: Path, rows: "pd.DataFrame", manifest: Path) -> np.ndarra
             " run `snakemake --cores 8` to predict again"
         )
     return (table["true_label"] == table["predicted_label"]).to_numpy(dtype=bool)
-
-
-def _units(rows: "pd.DataFrame", source: str | None) -> np.ndarray:
-    """Images with equal numbers are right and wrong together: of one source, else near-duplicates; int64 (N,).
-
-    An image without a source is a unit of its own.
-    """
-    if source is None:
-        keys = rows["component"].to_numpy(dtype=np.int64)
-    else:
-        names = rows["source"].to_numpy(dtype=object)
-        keys = np.array([f"1{name}" if name else f"0{i}" for i, name in enumerate(names)], dtype=str)
-    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 
 
 def _costs(benchmarks: Path, dataset: str, model: str, kind: str) -> tuple[Cost, Cost]:

@@ -18,6 +18,8 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
         "index.html": results / "index.html",
         "metrics.json": results / "metrics.json",
         "findings.json": results / "audit" / "findings.json",
+        "provenance/comparison.html": results / "provenance" / "comparison.html",
+        "provenance/comparison.csv": results / "provenance" / "comparison.csv",
         "tables/leaderboard.csv": results / "leaderboard.csv",
         "tables/confusion.csv": results / "confusion.csv",
         "tables/history.csv": results / "history.csv",
