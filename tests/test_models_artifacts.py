@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from evenlight.errors import UserError
-from evenlight.models import artifacts, classical
+from evenlight.models import artifacts, classical, classical_artifacts
 
 FAMILIES = ["x"]
 DATA = """
@@ -51,12 +51,12 @@ folder = Path(sys.argv[1])
 """
 SAVE_ALL = f"""
 {DATA}
-from evenlight.models import artifacts, classical
+from evenlight.models import artifacts, classical, classical_artifacts
 from evenlight.models.network_artifacts import save_network
 from evenlight.models.training import CnnOptions, train_network
 for kind, options in {OPTIONS!r}.items():
     estimator = classical.fit(options, values, codes, 5)
-    artifacts.save_classical(folder / kind, estimator, artifacts.describe(kind, options))
+    classical_artifacts.save_classical(folder / kind, estimator, artifacts.describe(kind, options))
 network, history, best = train_network(
     CnnOptions(**{NETWORK!r}), pixels[:30], codes[:30], (pixels[30:], codes[30:]), 3, 5
 )
@@ -111,7 +111,7 @@ def test_the_same_model_has_the_same_bytes_in_every_process(saved, kind):
 def test_reading_gives_the_same_predictions(saved, kind):
     values, codes, _ = example()
     fresh = classical.fit(OPTIONS[kind], values, codes, 5)
-    loaded = artifacts.load_classical(saved[0] / kind)
+    loaded = classical_artifacts.load_classical(saved[0] / kind)
     expected, found = (classical.raw_scores(model, values, 3) for model in (fresh, loaded))
     assert np.array_equal(expected, found)
 
@@ -162,7 +162,7 @@ def test_plain_skops_reads_the_file(saved, kind):
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_canonical_bytes_stay_as_they_are(saved, kind):
     content = (saved[0] / kind / "model.skops").read_bytes()
-    assert artifacts.canonical_skops(content) == content
+    assert classical_artifacts.canonical_skops(content) == content
 
 
 def test_an_archive_with_a_stowaway_is_refused(saved):
@@ -170,14 +170,14 @@ def test_an_archive_with_a_stowaway_is_refused(saved):
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("extra.npy", b"")
     with pytest.raises(ValueError, match=r"extra\.npy"):
-        artifacts.canonical_skops(content.getvalue())
+        classical_artifacts.canonical_skops(content.getvalue())
 
 
 class TestHostileFiles:
     def refuse(self, folder: Path, content: bytes) -> str:
         (folder / "model.skops").write_bytes(content)
         with pytest.raises(UserError) as caught:
-            artifacts.load_classical(folder)
+            classical_artifacts.load_classical(folder)
         assert "model.skops" in str(caught.value)
         return str(caught.value)
 
@@ -217,7 +217,7 @@ class TestHostileFiles:
 
     def test_missing(self, tmp_path):
         with pytest.raises(UserError, match=r"model\.skops"):
-            artifacts.load_classical(tmp_path)
+            classical_artifacts.load_classical(tmp_path)
 
     @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"x"', "{}", '{"kind": "cnn"}', "\udcff"])
     def test_damaged_description(self, tmp_path, content):

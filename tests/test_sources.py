@@ -127,7 +127,11 @@ def test_stages_depend_on_what_they_use() -> None:
     assert {"decode.py", "listing.py", "scanning.py", "storage.py"} <= scan
     assert {"manifest.py", "splits.py", "metadata.py"} <= gather
     assert not scan & {"manifest.py", "splits.py", "params.py"}
-    assert not gather & {"params.py", "classical.py", "cnn.py"}
+    assert not gather & {"params.py", "models/classical.py", "models/cnn.py"}
+    classical, network = (_names(sources(f"evenlight.stages.{name}")) for name in ("train", "train_network"))
+    # who edits one sort of model trains none of the other again
+    assert not network & {"models/classical.py", "models/search.py", "models/classical_artifacts.py"}
+    assert not classical & {"models/cnn.py", "models/training.py", "models/network_artifacts.py"}
 
 
 def test_closures_hold_what_python_really_loads() -> None:

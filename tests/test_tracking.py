@@ -164,7 +164,7 @@ def save_forest(folder: Path) -> None:
     import numpy as np
     from sklearn.ensemble import RandomForestClassifier
 
-    from evenlight.models.artifacts import save_classical
+    from evenlight.models.classical_artifacts import save_classical
 
     features = np.array([[0.0], [1.0], [2.0], [3.0]], dtype=np.float32)
     forest = RandomForestClassifier(3, random_state=0).fit(features, ["<script>", "<script>", "a/b", "a/b"])

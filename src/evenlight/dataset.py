@@ -99,3 +99,12 @@ def kept_together(rows: "pd.DataFrame") -> np.ndarray:
     source = rows["source"].to_numpy(dtype=object)
     component = "component " + rows["component"].astype(str).to_numpy(dtype=object)
     return np.where(source == "", component, "source " + source).astype(str)
+
+
+def check_training_classes(codes: np.ndarray, names: list[str]) -> None:
+    """Raise UserError when there is nothing to tell apart."""
+    if len(np.unique(codes)) < 2:
+        seen = ", ".join(repr(names[code]) for code in np.unique(codes)) or "none"
+        raise UserError(
+            f"the training images are of one class only ({seen}); add images of another class, or change `split:`"
+        )

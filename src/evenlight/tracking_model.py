@@ -17,7 +17,7 @@ def stage_model(folder: Path, target: Path) -> None:
     All files are copied as they are. Beside a classical model's `model.skops` comes the description that
     makes it an MLflow scikit-learn model, for `mlflow.sklearn.load_model` and `mlflow.pyfunc.load_model`
     (input: the feature columns of `model.json`; a threshold rule needs this package installed). A network
-    has no MLflow flavour that keeps safetensors; `evenlight.models.artifacts.load_network` reads the folder.
+    has no MLflow flavour that keeps safetensors; `evenlight.models.network_artifacts.load_network` reads the folder.
 
     Raises:
         UserError: `model.json` is missing or damaged.
@@ -38,7 +38,7 @@ def _describe_classical(target: Path, columns: int) -> None:
     from mlflow.pyfunc import add_to_model
     from mlflow.types import Schema, TensorSpec
 
-    from evenlight.models.artifacts import trusted_types
+    from evenlight.models.classical_artifacts import trusted_types
 
     inputs = Schema([TensorSpec(np.dtype(np.float32), (-1, columns))])
     model = Model(signature=ModelSignature(inputs=inputs))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evenlight.dataset import kept_together, usable_rows
+from evenlight.dataset import check_training_classes, kept_together, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation import ablation
 from evenlight.evaluation.resampling import Bootstrap
@@ -14,7 +14,6 @@ from evenlight.progress import say
 from evenlight.report import feature_charts
 from evenlight.sampling import stratified_sample
 from evenlight.stages.summarize_features import read_sample
-from evenlight.stages.train import check_training_classes
 from evenlight.storage import read_json, write_bytes, write_json
 
 

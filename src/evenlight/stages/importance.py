@@ -10,7 +10,8 @@ from evenlight.dataset import kept_together, model_values, usable_rows
 from evenlight.evaluation.importance import Importance, family_importance
 from evenlight.evaluation.resampling import Bootstrap
 from evenlight.models import classical
-from evenlight.models.artifacts import load_classical, load_description
+from evenlight.models.artifacts import load_description
+from evenlight.models.classical_artifacts import load_classical
 from evenlight.progress import say
 from evenlight.sampling import stratified_sample
 from evenlight.storage import write_json

@@ -11,7 +11,8 @@ from evenlight.errors import UserError
 from evenlight.explain.boundary import regions
 from evenlight.feature_table import documented
 from evenlight.models import classical
-from evenlight.models.artifacts import load_classical, load_description
+from evenlight.models.artifacts import load_description
+from evenlight.models.classical_artifacts import load_classical
 from evenlight.report import feature_charts
 from evenlight.runtime import seed_for
 from evenlight.sampling import stratified_sample

@@ -36,7 +36,9 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
             logits, _ = run_network(network, load_images(rows.iloc[here], images))
             scores[here] = classical.softmax(logits)
     else:
-        estimator = artifacts.load_classical(model)
+        from evenlight.models.classical_artifacts import load_classical
+
+        estimator = load_classical(model)
         temperature = description["fit"].get("temperature", 1.0)
         for here in shard_places(rows):
             values, _ = model_values(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import kept_together, model_values, usable_rows
-from evenlight.errors import UserError
+from evenlight.dataset import check_training_classes, kept_together, model_values, usable_rows
 from evenlight.models import classical
-from evenlight.models.artifacts import describe, save_classical
+from evenlight.models.artifacts import describe
+from evenlight.models.classical_artifacts import save_classical
 from evenlight.models.search import hyper_parameters, out_of_fold_scores, search
 from evenlight.progress import say
 from evenlight.runtime import seed_for
@@ -96,12 +96,3 @@ def _of_split(rows: "pd.DataFrame", split: str) -> tuple["pd.DataFrame", np.ndar
     """The manifest's rows of a split, and their class codes."""
     here = rows[rows["split"] == split]
     return here, here["label_index"].to_numpy(dtype=np.int64)
-
-
-def check_training_classes(codes: np.ndarray, names: list[str]) -> None:
-    """Raise UserError when there is nothing to tell apart."""
-    if len(np.unique(codes)) < 2:
-        seen = ", ".join(repr(names[code]) for code in np.unique(codes)) or "none"
-        raise UserError(
-            f"the training images are of one class only ({seen}); add images of another class, or change `split:`"
-        )

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from evenlight.dataset import load_images, usable_rows
+from evenlight.dataset import check_training_classes, load_images, usable_rows
 from evenlight.models.artifacts import describe
 from evenlight.models.network_artifacts import save_network
 from evenlight.models.training import CnnOptions, Epoch, train_network
 from evenlight.progress import say
 from evenlight.runtime import seed_for
-from evenlight.stages.train import check_training_classes
 from evenlight.storage import file_sha256, read_json, write_csv
 
 
