@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from fake_audit import CAMERAS, FakeAudit
+from fake_features import noise, write_features, write_importance
 from PIL import Image
 
 from evenlight import storage
+from evenlight.evaluation.comparison import compare_models
+from evenlight.outline import is_network
 from evenlight.report.charts import history_picture, scatter_picture
 
 _ROWS = 256  # images really stored; a larger manifest points at them again
@@ -91,9 +94,11 @@ class FakeResults:
     leaked: int = 0  # test images that metrics.json says are leaked
     region: str = "none"
     summary: dict[str, Any] = field(default_factory=dict)  # what differs in summary.json
+    comparison: dict[str, Any] = field(default_factory=dict)  # and in comparison.json
     classes_without_test: tuple[int, ...] = ()
     color: str = "rgb"
     gallery: int = 24
+    chart_width: int = 60  # of the pictures of features and models
     seed: int = 0
 
     def write(self) -> dict[str, Any]:
@@ -108,12 +113,25 @@ class FakeResults:
         storage.write_array(self.root / "standardized" / "0000.npy", pixels.astype(np.uint8))
         summary = self._summary(splits, codes) | self.summary
         storage.write_json(self.root / "summary.json", summary)
-        folders = [self._model(name, share, codes, splits, draws) for name, share in self.wrong.items()]
+        right = {
+            name: self._model(name, share, codes, splits, draws)[splits == "test"]
+            for name, share in self.wrong.items()
+        }
         ranked = sorted(self.wrong, key=lambda name: self.wrong[name])
+        kinds = {name: _kind(name) for name in ranked}
         storage.write_csv(
-            self.root / "leaderboard.csv", ["model", "kind"], [[name, f"kind of {name}"] for name in ranked]
+            self.root / "leaderboard.csv", ["model", "kind"], [[*pair] for pair in kinds.items()]
         )
         storage.write_json(self.root / "best.json", {"model": ranked[0], "network": None})
+        units = np.arange(int((splits == "test").sum()))
+        comparison = compare_models(right, kinds, units, 0.95, ranked[0])
+        storage.write_json(
+            self.root / "comparison.json", comparison | {"source": None, "sweeps": {}} | self.comparison
+        )
+        for name in ("html", "csv"):
+            storage.write_text(self.root / "provenance" / f"comparison.{name}", f"costs as {name}")
+        write_features(self.root / "features", self.classes, self.images, self.chart_width)
+        classical = [name for name in self.wrong if not is_network(kinds[name])]
         used = self.table[self.table["verdict"] != "quarantined"]
         attribute = next(iter(self.groups), "camera")
         groups = self.groups.get(attribute, CAMERAS)
@@ -133,11 +151,16 @@ class FakeResults:
                     "region": {"method": self.region},
                     "audit": {"minimum_group": 30, "checks": {}},
                     "evaluate": {"confidence": 0.95, "gallery": self.gallery},
+                    "ablation": {"folds": 5},
                 }
             ),
-            "model_folders": folders,
+            "model_folders": [self.root / name for name in self.wrong],
             "leaderboard": self.root / "leaderboard.csv",
             "best": self.root / "best.json",
+            "comparison": self.root / "comparison.json",
+            "features": self.root / "features",
+            "boundaries": classical,
+            "importances": classical,
             "embeddings": [self._embedding(codes, splits, draws)],
             "code_version": {"evenlight": "0.1.0", "packages": {"numpy": "2.4.6"}},
             "page": self.root / "index.html",
@@ -217,7 +240,10 @@ class FakeResults:
             "notes": ["metadata.csv names 3 images that do not exist."],
         }
 
-    def _model(self, name: str, share: float, codes: np.ndarray, splits: np.ndarray, draws: Any) -> Path:
+    def _model(
+        self, name: str, share: float, codes: np.ndarray, splits: np.ndarray, draws: np.random.Generator
+    ) -> np.ndarray:
+        """Write the results of one model: whether it is right on each image, bool (N,)."""
         folder = self.root / name
         slip = draws.random(self.images) < share
         said = np.where(
@@ -229,7 +255,7 @@ class FakeResults:
         }
         metrics = {
             "model": name,
-            "kind": f"kind of {name}",
+            "kind": _kind(name),
             "classes": self.classes,
             "data_hash": "0123abcd" * 8,
             "splits": {
@@ -265,7 +291,7 @@ class FakeResults:
                 for k, i in enumerate(wrong)
             ],
         )
-        if name.startswith("cnn"):
+        if is_network(_kind(name)):
             epochs = np.arange(1, 11)
             history = pd.DataFrame(
                 {
@@ -277,7 +303,10 @@ class FakeResults:
                 }
             )
             storage.write_bytes(folder / "history.png", history_picture(history))
-        return folder
+        else:
+            storage.write_bytes(folder / "boundary.png", noise(self.chart_width, self.chart_width))
+            write_importance(folder / "importance.json", name, int((splits == "test").sum()))
+        return said == codes
 
     def _embedding(self, codes: np.ndarray, splits: np.ndarray, draws: np.random.Generator) -> Path:
         path = self.root / "embeddings" / "features.json"
@@ -305,6 +334,10 @@ class FakeResults:
             )
             storage.write_bytes(path.with_name(f"features_{kind}.png"), picture)
         return path
+
+
+def _kind(model: str) -> str:
+    return "cnn" if model.startswith("cnn") else f"kind of {model}"
 
 
 def _sheet() -> bytes:

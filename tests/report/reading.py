@@ -29,6 +29,11 @@ class Page(HTMLParser):
     def values(self, tag: str, attribute: str) -> list[str]:
         return [value for t, name, value in self.attributes if (t, name) == (tag, attribute)]
 
+    def links_elsewhere(self) -> set[str]:
+        """Targets of links that are not on this page."""
+        anchors = {f"#{value}" for _, name, value in self.attributes if name == "id"}
+        return set(self.values("a", "href")) - anchors
+
 
 def made(results: FakeResults, **changes: object) -> Page:
     arguments = results.write() | changes

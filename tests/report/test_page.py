@@ -41,9 +41,7 @@ def test_no_network_and_no_script_is_allowed(tmp_path):
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
     assert "script-src" not in policy
     assert not re.search(r"https?://|url\(|@import|srcset", page.html)
-    assert all(target.startswith("#") for target in page.values("a", "href"))
-    anchors = {value for _, name, value in page.attributes if name == "id"}
-    assert {target[1:] for target in page.values("a", "href")} <= anchors
+    assert page.links_elsewhere() == {"provenance/comparison.html"}
 
 
 def test_counts_add_up_and_the_best_model_is_named(tmp_path):
@@ -67,6 +65,35 @@ def test_counts_add_up_and_the_best_model_is_named(tmp_path):
         ("model-2", ""),
         ("model-3", ""),
     ]
+
+
+def test_verdict_and_table_say_the_same_of_the_models(tmp_path):
+    page = made(FakeResults(tmp_path, wrong={"rbf_svm": 0.1, "forest": 0.11, "threshold": 0.5}))
+    readings = re.findall(r'<td class="state">([\w ]+)<', page.html)
+    assert readings == ["reference", "tied", "worse"]
+    assert "forest is not shown to be better or worse than rbf_svm on these" in page.text
+    assert "overlap" not in page.text
+    assert re.search(
+        r"no model is shown to be better than rbf_svm, .*? forest is tied with it: .*? threshold is worse",
+        page.text,
+    )
+
+
+def test_what_features_are_worth_and_what_models_lean_on(tmp_path):
+    page = made(FakeResults(tmp_path))
+    features, details = (page.html.split(f'<section id="{name}">')[1] for name in ("features", "details"))
+    features = features.split("</section>")[0]
+    assert features.count('class="chart"') == 2
+    assert "Which families pay" in features
+    assert details.count("What the model leans on") == 2  # not the network
+    assert details.count("Decision boundary") == 2
+    assert (
+        details.count('class="chart" src="data:image/webp;base64,') == 5
+    )  # 2 boundaries, history, embeddings
+    arguments = FakeResults(tmp_path).write() | {"boundaries": ["threshold"], "importances": []}
+    write_page(**arguments)
+    html = arguments["page"].read_text()
+    assert ("What the model leans on" in html, html.count("Decision boundary")) == (False, 1)
 
 
 def test_undefined_is_never_zero(tmp_path):
@@ -113,6 +140,12 @@ def test_gallery_says_how_many_more(tmp_path, gallery):
             "wrong": {f"m{i}": 0.1 for i in range(8)},
         },
         {"images": 6_000, "groups": {"patient": [f"patient {i}" for i in range(2_000)]}},
+        {
+            "images": 1_000,
+            "gallery": 50,
+            "wrong": {f"m{i}": 0.05 + i / 200 for i in range(60)},
+            "chart_width": 300,
+        },
     ],
     ids=[
         "60,000 images",
@@ -121,6 +154,7 @@ def test_gallery_says_how_many_more(tmp_path, gallery):
         "20,000 broken files",
         "many of all",
         "2,000 patients",
+        "60 models",
     ],
 )
 def test_page_stays_under_five_megabytes(tmp_path, size):

@@ -1,4 +1,4 @@
-"""What is published: findings and quarantine, and nothing of an earlier failed run."""
+"""What is published: findings, quarantine and costs, and nothing of an earlier failed run."""
 
 import csv
 
@@ -23,6 +23,8 @@ def test_findings_and_quarantine_are_published_and_the_failed_run_is_forgotten(t
     publish(results, results / "manifest.parquet", params, folder)
 
     assert (folder / "findings.json").read_bytes() == (results / "audit" / "findings.json").read_bytes()
+    assert (folder / "provenance" / "comparison.html").read_text() == "costs as html"
+    assert (folder / "provenance" / "comparison.csv").read_text() == "costs as csv"
     assert not (folder / "quarantine.html").exists()
     with open(folder / "tables" / "quarantine.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))

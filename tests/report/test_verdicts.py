@@ -12,7 +12,6 @@ from evenlight.report.verdicts import (
     from_audit,
     group_state,
     leak_sentence,
-    set_apart,
     strip,
 )
 
@@ -31,8 +30,15 @@ def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=No
     return Model({"model": name, "baseline": baseline, "classes": ["day"], "splits": {"test": test} | seen})
 
 
-def said(models, severity) -> list[str]:
-    found = findings(SUMMARY, models, models[0], Rules(), audited=False)
+def compared(readings=None, n=500) -> dict:
+    """What comparison.json says; `svm` is the chosen model."""
+    said = {"svm": "reference"} | (readings or {})
+    models = [{"model": name, "reading": reading} for name, reading in said.items()]
+    return {"n": n, "chosen": "svm", "models": models}
+
+
+def said(models, severity, readings=None) -> list[str]:
+    found = findings(SUMMARY, models, models[0], compared(readings), Rules(), audited=False)
     return [f.sentence.replace("\xa0", " ") for f in found if f.severity == severity]
 
 
@@ -81,14 +87,16 @@ def test_baseline_has_three_outcomes():
     assert not any("svm is" in s for state in ("warn", "not_enough_data") for s in said(models, state))
 
 
-def test_overlap_with_the_best():
-    best, near, far = model(), model("near", 450), model("far", 300)
-    assert set_apart(near, best) is False
-    assert set_apart(far, best) is True
-    assert any(
-        s.startswith("near is not distinguishable from svm on these 500 test images")
-        for s in said([best, near, far], "not_enough_data")
-    )
+def test_what_the_comparison_says_of_the_chosen_model():
+    """Intervals of `near` and `far` do not matter, only the comparison on the same images does."""
+    models = [model(), model("near", 450), model("far", 300), model("odd", 440), model("top", 490)]
+    readings = {"near": "tied", "far": "worse", "odd": "perhaps worse", "top": "better"}
+    unsure = "near and odd are not shown to be better or worse than svm on these 500 test images."
+    assert said(models, "not_enough_data", readings) == [unsure]
+    assert said(models, "warn", readings) == [
+        "top is better than svm on these 500 test images, by more than luck."
+    ]
+    assert said(models, "not_enough_data", {"near": "worse", "far": None}) == []
 
 
 def test_a_tie_on_validation_is_said():
@@ -149,12 +157,12 @@ def test_findings_of_the_audit_lead_to_their_section():
 
 def test_files_are_counted_once():
     bad = SUMMARY | {"quarantined": 100, "reasons": {"corrupt": 90, "truncated": 10}, "notes": ["A note."]}
-    alone = findings(bad, [], None, Rules(), audited=False)
+    alone = findings(bad, [], None, compared(), Rules(), audited=False)
     assert [(f.severity, f.sentence.replace("\xa0", " ")) for f in alone] == [
         ("warn", "100 of 500 files (20.0 %) could not be used: 90 corrupt and 10 truncated."),
         ("info", "A note."),
     ]
-    assert [f.sentence for f in findings(bad, [], None, Rules(), audited=True)] == ["A note."]
+    assert [f.sentence for f in findings(bad, [], None, compared(), Rules(), audited=True)] == ["A note."]
 
 
 def test_one_check_cannot_fill_the_strip():

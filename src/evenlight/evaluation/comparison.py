@@ -60,25 +60,26 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
     Returns:
         p and ends are undefined (NaN, None) without images, and where all of them are one unit.
     """
-    from scipy.stats import norm, t
+    from scipy.special import stdtr, stdtrit
 
     signs = first.astype(np.int64) - second.astype(np.int64)
     only_first, only_second = int((signs > 0).sum()), int((signs < 0).sum())
-    n, k = len(signs), len(np.unique(units))
+    sizes = np.bincount(units)
+    n, k = len(signs), int((sizes > 0).sum())
     value = float(signs.mean()) if n else None
     if value is None or k < 2:
         return Pair(only_first, only_second, math.nan, {"value": value, "low": None, "high": None, "n": n})
-    effect = _design_effect(signs, np.bincount(units), np.bincount(units, weights=signs))
+    effect = _design_effect(signs, sizes, np.bincount(units, weights=signs))
     share_1, share_2 = ((only / effect + 1) / (n / effect + 2) for only in (only_first, only_second))
     middle = share_1 - share_2
     error = math.sqrt((share_1 + share_2 - middle**2) / (n / effect + 2))
-    law = norm() if k == n else t(k - 1)
-    half = float(law.ppf((1 + confidence) / 2)) * error
+    degrees = math.inf if k == n else k - 1  # of Student's t; infinitely many make it the normal law
+    half = float(stdtrit(degrees, (1 + confidence) / 2)) * error
     low, high = max(-1.0, middle - half), min(1.0, middle + half)
     return Pair(
         only_first,
         only_second,
-        2 * float(law.sf(abs(middle) / error)),
+        2 * float(stdtr(degrees, -abs(middle) / error)),
         {"value": value, "low": min(low, value), "high": max(high, value), "n": n},
     )
 
