@@ -1,4 +1,4 @@
-"""Counts and moments of the 256 levels of 8-bit images, for the feature families."""
+"""Counts, moments and percentiles of the whole levels of images, for the feature families."""
 
 from functools import lru_cache
 
@@ -80,24 +80,22 @@ def mean_and_std(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def percentiles(counts: np.ndarray, percents: list[int]) -> np.ndarray:
-    """Percentiles of level counts (N, 256), interpolated linearly as `numpy.percentile` does.
+    """Percentiles of level counts (N, levels), interpolated linearly as `numpy.percentile` does.
 
-    Every image has the same number of pixels. float64 (N, percentiles).
+    There is at least one image, and all have the same number of pixels. float64 (N, percentiles).
     """
-    pixels = int(counts[0].sum(dtype=np.float64)) if len(counts) else 1
+    # one rising line of counts for all images, so that one search finds all
+    up_to = np.cumsum(counts.astype(np.int64))
+    pixels = int(up_to[-1]) // len(counts)
+    first = np.arange(len(counts), dtype=np.int64)[:, None]
+
+    def level_at(ranks: np.ndarray) -> np.ndarray:
+        places = np.searchsorted(up_to, first * pixels + ranks, side="right")
+        return (places - first * counts.shape[1]).astype(np.float64)
+
     rank = np.array(percents) / 100 * (pixels - 1)
     below = np.floor(rank).astype(np.int64)
-    above = np.minimum(below + 1, pixels - 1)
-    low, high = _level_at_rank(counts, pixels, below), _level_at_rank(counts, pixels, above)
+    low, high = level_at(below), level_at(np.minimum(below + 1, pixels - 1))
     weight = rank - below
     # the nearer end is the start, as in numpy, so that equal bits come out
     return np.where(weight < 0.5, low + (high - low) * weight, high - (high - low) * (1 - weight))
-
-
-def _level_at_rank(counts: np.ndarray, pixels: int, ranks: np.ndarray) -> np.ndarray:
-    """Levels that the pixels in these places have when an image's pixels are sorted: float64 (N, ranks)."""
-    # one rising line of counts for all images, so that one search finds all
-    up_to = np.cumsum(counts, dtype=np.float64).astype(np.int64)
-    first = np.arange(len(counts), dtype=np.int64)[:, None]
-    places = np.searchsorted(up_to, first * pixels + ranks, side="right")
-    return (places - first * LEVELS).astype(np.float64)

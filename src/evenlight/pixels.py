@@ -1,4 +1,4 @@
-"""Colour spaces and histograms of whole batches of RGB images, for the feature families."""
+"""Colour spaces of whole batches of RGB images, for the feature families."""
 
 import cv2
 import numpy as np
@@ -19,16 +19,8 @@ def lab(images: np.ndarray) -> np.ndarray:
     return _converted(images, cv2.COLOR_RGB2Lab)
 
 
-def bin_shares(values: np.ndarray, bins: int, levels: int) -> np.ndarray:
-    """Shares of uint8 values (N, P) below `levels` in equal bins; each row sums to 1: float64 (N, bins)."""
-    count, pixels = values.shape
-    bin_of_level = np.arange(256) * bins // levels
-    cells = bin_of_level[values] + (np.arange(count) * bins)[:, None]
-    return np.bincount(cells.ravel(), minlength=count * bins).reshape(count, bins) / pixels
-
-
 def _converted(images: np.ndarray, code: int) -> np.ndarray:
-    # colours change pixel by pixel, so a whole batch is one tall picture to OpenCV
+    # colours change pixel by pixel; to OpenCV an image is one long row, since short rows cost it time
     count, height, width, _ = images.shape
-    converted = cv2.cvtColor(images.reshape(count * height, width, 3), code)
+    converted = cv2.cvtColor(images.reshape(count, height * width, 3), code)
     return converted.reshape(count, height, width, *converted.shape[2:])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from evenlight import pixels
 from evenlight.features import (
     brightness,
     color_range,
@@ -50,6 +51,18 @@ def test_many_small_images_are_as_good_as_few(module: ModuleType) -> None:
     together = module.extract(images, module.Options())
     for start in (0, 255, 256, 2099):
         assert np.array_equal(together[start], module.extract(images[start : start + 1], module.Options())[0])
+
+
+@pytest.mark.parametrize(
+    ("convert", "code"),
+    [(pixels.gray, cv2.COLOR_RGB2GRAY), (pixels.hsv, cv2.COLOR_RGB2HSV), (pixels.lab, cv2.COLOR_RGB2Lab)],
+)
+@given(height=st.integers(1, 40), width=st.integers(1, 40))
+@settings(max_examples=10)
+def test_many_images_are_converted_as_one(convert: Any, code: int, height: int, width: int) -> None:
+    images = noise(3, height, width, 3)
+    expected = [cv2.cvtColor(image, code) for image in images]
+    assert np.array_equal(convert(images), expected)
 
 
 @pytest.mark.parametrize("module", FAMILIES)
@@ -108,6 +121,14 @@ class TestBrightness:
         percents = list(range(101))
         found = percentiles(level_counts(grays), percents)
         assert np.array_equal(found, np.percentile(grays.reshape(3, -1), percents, axis=1).T)
+
+    @given(seed=st.integers(0, 99), levels=st.integers(1, 2000), size=st.integers(1, 300))
+    @settings(max_examples=10)
+    def test_percentiles_of_any_number_of_levels(self, seed, levels, size):
+        values = np.random.default_rng(seed).integers(0, levels, (3, size))
+        counts = np.stack([np.bincount(row, minlength=levels) for row in values])
+        percents = [0, 1, 50, 99, 100]
+        assert np.array_equal(percentiles(counts, percents), np.percentile(values, percents, axis=1).T)
 
     def test_half_black_half_white(self):
         image = np.zeros((4, 4, 3), dtype=np.uint8)

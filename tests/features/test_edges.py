@@ -53,8 +53,34 @@ class TestSobel:
         sector = np.floor(np.rad2deg(np.arctan2(y, x)) / 22.5 + 0.5).astype(int) % 8
         shares = np.bincount(sector.ravel(), length.ravel(), 8) / length.sum()
         moments = [np.abs(x).mean(), np.abs(y).mean(), length.mean(), length.std()]
-        expected = [*moments, *np.percentile(length, [50, 90, 99]), *shares]
+        expected = [*moments, *np.percentile(np.rint(length), [50, 90, 99]), *shares]
         assert list(named(sobel, image).values()) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+    def test_percentiles_are_at_most_half_a_level_off(self):
+        pictures = noise(40, 23, 31, 3)
+        pictures[::2] //= 30  # weak edges as well
+        columns = [f"sobel_mag_p{percent}" for percent in (50, 90, 99)]
+        for image, picture in zip(pictures, gray(pictures), strict=True):
+            length = np.hypot(cv2.Sobel(picture, cv2.CV_64F, 1, 0), cv2.Sobel(picture, cv2.CV_64F, 0, 1))
+            values = named(sobel, image)
+            exact = np.percentile(length, [50, 90, 99])
+            np.testing.assert_allclose([values[name] for name in columns], exact, rtol=1e-6, atol=0.5)
+
+    def test_the_longest_gradient_is_counted_for_its_own_image(self):
+        grays = np.zeros((2, 8, 8), np.uint8)
+        grays[0, 3, 4:] = grays[0, 4:] = 255
+        lengths = np.hypot(*sobel.gradients(grays))
+        assert lengths.max() == pytest.approx(np.hypot(510, 1020))
+        first, second = sobel.extract(as_rgb(grays), sobel.Options())
+        assert first[6] == pytest.approx(np.percentile(np.rint(lengths[0]), 99))
+        assert not second.any()
+
+    def test_no_pixels_have_a_longer_gradient_than_documented(self):
+        """A length is convex in the pixels: the longest is one of black and white pixels."""
+        around = (np.arange(512)[:, None] >> np.arange(9) & 1).astype(np.uint8).reshape(-1, 3, 3) * 255
+        longest = max(np.hypot(x[1, 1], y[1, 1]) for x, y in zip(*sobel.gradients(around), strict=True))
+        documented = next(column.high for column in sobel.COLUMNS if column.pattern == "sobel_mag_mean")
+        assert documented - 1 < longest <= documented
 
     def test_a_step_has_one_direction(self):
         image = np.zeros((16, 16, 3), np.uint8)

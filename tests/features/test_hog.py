@@ -1,4 +1,4 @@
-"""HOG: scikit-image as an independent oracle, known answers."""
+"""HOG: scikit-image and OpenCV as independent oracles, known answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from family_checks import as_rgb, check_images_count_for_themselves, noise
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from evenlight.errors import UserError
 from evenlight.features import hog
@@ -99,10 +100,16 @@ def test_every_number_of_bins_draws_borders_as_scikit_image(bins: int) -> None:
     check_equal(as_rgb(grays)[None], bins=bins)
 
 
-def test_length_and_steps() -> None:
-    """K10, with bins of skimage's definition: a vote goes to one bin."""
+def step() -> np.ndarray:
+    """Dark on the left, light on the right: (1, 64, 64, 3)."""
     picture = np.zeros((1, 64, 64, 3), dtype=np.uint8)
     picture[:, :, 32:] = 200
+    return picture
+
+
+def test_length_and_steps() -> None:
+    """K10, with bins of skimage's definition: a vote goes to one bin."""
+    picture = step()
     across = hog.extract(picture, hog.Options())
     down = hog.extract(picture.transpose(0, 2, 1, 3).copy(), hog.Options())
     assert across.shape == (1, (64 // 8 - 1) ** 2 * 36)
@@ -111,7 +118,7 @@ def test_length_and_steps() -> None:
 
 
 def test_a_large_picture(course: Pictures) -> None:
-    """K25: its 57,600 values; their sum is skimage's 5136.5 (6232.8 is that of `cv2.HOGDescriptor`)."""
+    """K25: its 57,600 values; their sum is skimage's 5136.5 (6232.8 is that of interpolated votes)."""
     tile = course("triangle_tile.jpeg")[None]
     values = hog.extract(tile, hog.Options(cell=6))
     assert values.shape == (1, 40 * 40 * 36)
@@ -147,3 +154,110 @@ def test_an_image_without_one_block_is_a_sentence(height: int, width: int) -> No
 @pytest.mark.parametrize("shape", [(16, 16), (37, 18), (64, 64), (200, 190)])
 def test_images_count_for_themselves(shape: tuple[int, int]) -> None:
     check_images_count_for_themselves(hog, shape)
+
+
+class TestInterpolated:
+    """`votes: interpolated`."""
+
+    @staticmethod
+    def of_opencv(image: np.ndarray, options: hog.Options) -> np.ndarray:
+        """`cv2.HOGDescriptor` of RGB uint8 (H, W, 3), a value at a time put into our order."""
+        cell, block, bins = options.cell, options.block, options.bins
+        height, width = image.shape[0] // cell, image.shape[1] // cell
+        descriptor = cv2.HOGDescriptor(
+            (width * cell, height * cell), (block * cell, block * cell), (cell, cell), (cell, cell), bins
+        )
+        picture = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if options.channel == "gray" else image
+        values = descriptor.compute(picture, locations=[(0, 0)])
+        rows, columns = height - block + 1, width - block + 1
+        places = [
+            ((((column * rows + row) * block + x) * block + y) * bins) + direction
+            for row, column, y, x, direction in np.ndindex(rows, columns, block, block, bins)
+        ]
+        return np.asarray(values)[places]
+
+    @given(
+        height=st.integers(8, 30),
+        width=st.integers(8, 30),
+        cell=st.integers(2, 9),
+        block=st.integers(1, 3),
+        bins=st.integers(4, 36),
+        levels=st.sampled_from([2, 4, 256]),
+    )
+    @settings(max_examples=25)
+    def test_equals_opencv(self, height, width, cell, block, bins, levels) -> None:
+        assume(min(height, width) >= cell * block)
+        options = hog.Options(cell=cell, block=block, bins=bins, votes="interpolated")
+        images = noise(3, height, width, 3, levels=levels)
+        expected = [self.of_opencv(image, options) for image in images]
+        np.testing.assert_allclose(hog.extract(images, options), expected, rtol=0, atol=1e-5)
+
+    @pytest.mark.parametrize("options", [{}, {"cell": 4, "block": 3, "bins": 6}, {"cell": 5, "block": 1}])
+    @pytest.mark.parametrize("levels", [3, 256])
+    def test_equals_opencv_in_color(self, options: dict[str, Any], levels: int) -> None:
+        # of other widths, OpenCV takes the last of equally strong channels in the last columns, else the first
+        images = noise(3, 40, 48, 3, levels=levels)
+        chosen = hog.Options(channel="strongest", votes="interpolated", **options)
+        expected = [self.of_opencv(image, chosen) for image in images]
+        assert np.array_equal(hog.extract(images, chosen), expected)
+
+    @given(
+        height=st.integers(8, 30),
+        width=st.integers(8, 30),
+        cell=st.integers(2, 4),
+        channel=st.sampled_from(["gray", "strongest"]),
+        levels=st.sampled_from([2, 256]),
+    )
+    @settings(max_examples=25)
+    def test_images_count_for_themselves(self, height, width, cell, channel, levels) -> None:
+        options = hog.Options(cell=cell, channel=channel, votes="interpolated")
+        images = noise(5, height, width, 3, levels=levels)
+        images[3] = 128
+        together = hog.extract(images, options)
+        assert together.dtype == np.float32
+        assert not together[3].any()
+        alone = np.concatenate([hog.extract(image[None], options) for image in images])
+        assert np.array_equal(together, alone)
+
+    def test_more_images_than_a_block_holds(self) -> None:
+        options = hog.Options(votes="interpolated")
+        images = noise(200, 32, 32, 3)
+        together = hog.extract(images, options)
+        for place in (0, 127, 128, 199):
+            assert np.array_equal(together[place], hog.extract(images[place : place + 1], options)[0])
+
+    def test_length_and_steps(self) -> None:
+        """K10."""
+        across = hog.extract(step(), hog.Options(votes="interpolated")).reshape(-1, 9).sum(axis=0)
+        down = hog.extract(step().transpose(0, 2, 1, 3).copy(), hog.Options(votes="interpolated"))
+        np.testing.assert_allclose(across, [23.85, 0, 0, 0, 0, 0, 0, 0, 23.85], atol=0.005)
+        np.testing.assert_allclose(
+            down.reshape(-1, 9).sum(axis=0), [0, 0, 0, 0, 33.69, 0, 0, 0, 0], atol=0.02
+        )
+
+    def test_a_large_picture(self, course: Pictures) -> None:
+        """K25."""
+        values = hog.extract(course("triangle_tile.jpeg")[None], hog.Options(cell=6, votes="interpolated"))
+        assert values.shape == (1, 57_600)
+        assert values.sum() == pytest.approx(6232.8, abs=1)
+        assert values.max() == pytest.approx(0.698, abs=1e-3)
+
+    def test_of_equally_strong_channels_the_first_counts(self) -> None:
+        image = np.zeros((1, 24, 24, 3), dtype=np.uint8)
+        image[..., 1] = (
+            5 * np.arange(24)[:, None]
+        )  # green changes from top to bottom, blue as much to the right
+        image[..., 2] = 5 * np.arange(24)
+        options = hog.Options(channel="strongest", block=1, votes="interpolated")
+        assert np.flatnonzero(hog.extract(image, options).reshape(3, 3, 9)[1, 1]).tolist() == [4]
+
+    @pytest.mark.parametrize("bins", [2, 3])
+    def test_blocks_that_opencv_can_not_hold_are_refused(self, bins: int) -> None:
+        with pytest.raises(ValidationError, match="at least 4"):
+            hog.Options(block=1, bins=bins, votes="interpolated")
+        assert hog.Options(block=1, bins=4, votes="interpolated")
+
+    def test_an_opencv_without_it_is_a_sentence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(cv2, "HOGDescriptor")
+        with pytest.raises(UserError, match=r"needs OpenCV 4.*votes: nearest"):
+            hog.extract(noise(1, 16, 16, 3), hog.Options(votes="interpolated"))

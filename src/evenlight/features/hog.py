@@ -1,19 +1,20 @@
-"""Histograms of oriented gradients (Dalal and Triggs 2005), defined as in `skimage.feature.hog`.
+"""Histograms of oriented gradients (Dalal and Triggs 2005), in the two usual definitions.
 
-Differences of 8-bit pixels are whole numbers from -255 to 255, so magnitude and direction come from tables of all
-511 x 511 pairs, which is exact, and faster than a root and an angle for every pixel.
+`votes: nearest` is `skimage.feature.hog`: a pixel votes for the nearest direction of its own cell. Differences of
+8-bit pixels are whole numbers from -255 to 255, so magnitude and direction come from tables of all 511 x 511 pairs,
+which is exact, and faster than a root and an angle for every pixel.
 
-`cv2.HOGDescriptor` has the same length and other values: it shares each vote between neighbouring bins and cells,
-weighs pixels by a Gaussian, takes roots of the colours first and orders the cells of a block by columns.
+`votes: interpolated` is `cv2.HOGDescriptor`: a pixel's vote is shared between the two nearest directions and the
+nearest cells of a block, and counts less the farther it lies from the block's centre (a Gaussian).
 """
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Self
 
 import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenlight import pixels
 from evenlight.blocks import by_block
@@ -25,6 +26,8 @@ _LEVELS = 511  # differences from -255 to 255
 _PAIR_BITS = 18  # hold 511 * 511 pairs
 _EPSILON = 1e-5
 _CLIP = 0.2
+_SHORTEST_BLOCK = 4
+_VECTOR = 64  # pixels; more than OpenCV computes at once
 
 COLUMNS = (
     Column("hog_*", "share of the block's length", 0, 1, "strength of edges in one direction in one cell"),
@@ -43,6 +46,22 @@ class Options(Settings):
         "gray",
         description="gradients of the gray image, or of the colour channel that changes most at a pixel",
     )
+    votes: Literal["nearest", "interpolated"] = Field(
+        "nearest",
+        description="a pixel votes for the nearest direction of its own cell (scikit-image's definition, the fastest),"
+        " or its vote is shared between neighbouring directions and cells (OpenCV's): small shifts and turns"
+        " change less, and accuracy is mostly higher; choose it where HOG matters more than time",
+    )
+
+    @model_validator(mode="after")
+    def _block_is_large_enough(self) -> Self:
+        # OpenCV 4.14 writes beyond the end of a block that is shorter than its vectors
+        if self.votes == "interpolated" and self.block**2 * self.bins < _SHORTEST_BLOCK:
+            raise ValueError(
+                f"interpolated votes need `block` * `block` * `bins` of at least {_SHORTEST_BLOCK}"
+                f" (got {self.block} * {self.block} * {self.bins})"
+            )
+        return self
 
 
 def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[str]:
@@ -58,17 +77,61 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
 def extract(images: np.ndarray, options: Options) -> np.ndarray:
     """HOG with L2-Hys normalization of RGB uint8 images (N, H, W, 3) as float32 (N, D).
 
-    Central differences, zero on the border; every pixel votes with its magnitude for one direction bin. Where two
-    colour channels change equally, the first one counts.
+    Central differences, zero on the border; every pixel votes with its magnitude. Where two colour channels change
+    equally, the first one counts.
 
     Raises:
-        UserError: the images are too small for one block.
+        UserError: the images are too small for one block, or this OpenCV has no `cv2.HOGDescriptor`.
     """
     _blocks(options, images.shape[1], images.shape[2])
-    return by_block(images, lambda some: _descriptors(some, options))
+    descriptors = _interpolated if options.votes == "interpolated" else _nearest
+    return by_block(images, lambda some: descriptors(some, options))
 
 
-def _descriptors(images: np.ndarray, options: Options) -> np.ndarray:
+def _interpolated(images: np.ndarray, options: Options) -> np.ndarray:
+    """`cv2.HOGDescriptor` of every image, its cells ordered by rows: float32 (N, D)."""
+    count, height, width, _ = images.shape
+    rows, columns = _blocks(options, height, width)
+    planes = pixels.gray(images)[..., None] if options.channel == "gray" else images
+    places = [(number * (width + 2) + 1, 0) for number in range(count)]
+    found = _opencv_descriptor(options, height, width).compute(_side_by_side(planes), locations=places)
+    blocks = np.asarray(found).reshape(count, columns, rows, options.block, options.block, options.bins)
+    return blocks.transpose(0, 2, 1, 4, 3, 5).reshape(count, -1)
+
+
+def _opencv_descriptor(options: Options, height: int, width: int) -> "cv2.HOGDescriptor":
+    """Of windows of all whole cells of an image."""
+    if not hasattr(cv2, "HOGDescriptor"):
+        raise UserError(
+            "HOG: `votes: interpolated` needs OpenCV 4, and this OpenCV has no HOGDescriptor; install"
+            " opencv-python-headless below 5, or set `votes: nearest`"
+        )
+    side = options.cell
+    window = (width // side * side, height // side * side)
+    return cv2.HOGDescriptor(window, (options.block * side,) * 2, (side, side), (side, side), options.bins)
+
+
+def _side_by_side(images: np.ndarray) -> np.ndarray:
+    """One picture (H, at least N * (W + 2), C) of images (N, H, W, C), columns reflected on both sides of each.
+
+    OpenCV works row by row, and one long row takes it less time than many short ones. Beyond a picture it reflects
+    pixels without repeating the outermost; so does this, and no image feels its neighbours. The last pixels of a row
+    that fill no vector register would be rounded in another way; so the picture ends with some that no window sees.
+    """
+    count, height, width, channels = images.shape
+    used = count * (width + 2)
+    # an odd number: rows a power of two apart would share a few places of the cache
+    vectors = -(-used // _VECTOR) | 1
+    picture = np.zeros((height, vectors * _VECTOR, channels), dtype=np.uint8)
+    wide = picture[:, :used].reshape(height, count, width + 2, channels)
+    across = images.transpose(1, 0, 2, 3)
+    wide[:, :, 1:-1] = across
+    wide[:, :, 0] = across[:, :, 1]
+    wide[:, :, -1] = across[:, :, -2]
+    return picture
+
+
+def _nearest(images: np.ndarray, options: Options) -> np.ndarray:
     cells = _cell_histograms(_gradient_pairs(images, options.channel), options)
     windows = sliding_window_view(cells, (options.block, options.block), axis=(1, 2))
     # float64 sums, and float32 from here on
@@ -145,7 +208,6 @@ def _tables(bins: int) -> tuple[np.ndarray, np.ndarray]:
     """Magnitude (float64) and direction bin (uint8) of every pair of differences."""
     vertical, horizontal = _differences()
     degrees = np.rad2deg(np.arctan2(vertical, horizontal)) % 180
-    direction = np.floor(degrees / (180 / bins)) % bins
     direction = np.floor(degrees / (180 / bins)).astype(np.int64) % bins
     return np.sqrt(vertical**2 + horizontal**2), direction.astype(np.uint8)
 

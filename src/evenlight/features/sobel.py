@@ -9,21 +9,29 @@ import numpy as np
 
 from evenlight.blocks import by_block
 from evenlight.columns import Column
+from evenlight.levels import percentiles
 from evenlight.pixels import gray
 from evenlight.settings import Settings
 
-_PERCENTILES = (50, 90, 99)
+_PERCENTILES = [50, 90, 99]
 _BINS = 8
 # between sectors around 0, 22.5, 45, 67.5 and 90 degrees
 _SLOPES = np.tan(np.deg2rad([11.25, 33.75, 56.25, 78.75])).astype(np.float32)
 _MOST = 1020.0  # 4 * 255, along one axis
-_MOST_MAGNITUDE = 1443.0  # along both
+# rounded up; of pixels at a black and white corner, for no 3 x 3 pixels reach 1020 along both axes
+_MOST_MAGNITUDE = 1141.0
 
 COLUMNS = (
     Column("sobel_abs_?", "gray levels", 0, _MOST, "mean absolute gradient along x or y, times 8 per pixel"),
     Column("sobel_mag_mean", "gray levels", 0, _MOST_MAGNITUDE, "mean length of the gradient"),
     Column("sobel_mag_std", "gray levels", 0, _MOST_MAGNITUDE, "its standard deviation over the pixels"),
-    Column("sobel_mag_p*", "gray levels", 0, _MOST_MAGNITUDE, "its percentiles (`numpy.percentile`)"),
+    Column(
+        "sobel_mag_p*",
+        "gray levels",
+        0,
+        _MOST_MAGNITUDE,
+        "its percentiles, of lengths rounded to whole levels",
+    ),
     Column(
         "sobel_dir_?",
         "share",
@@ -47,7 +55,11 @@ def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[st
 
 
 def extract(images: np.ndarray, options: Options) -> np.ndarray:
-    """Gradient statistics of RGB uint8 images (N, H, W, 3), on their gray levels, as float32 (N, 15)."""
+    """Gradient statistics of RGB uint8 images (N, H, W, 3), on their gray levels, as float32 (N, 15).
+
+    Percentiles (`numpy.percentile`) are those of lengths rounded to whole gray levels, as the pixels themselves are:
+    counting is several times faster than sorting, and at most half a level away.
+    """
     return by_block(images, lambda some: _statistics(*gradients(gray(some)))).astype(np.float32)
 
 
@@ -64,16 +76,27 @@ def _statistics(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
     """The columns for int16 gradients (N, H, W): float64 (N, 15)."""
     x = np.abs(along_x).reshape(len(along_x), -1).astype(np.float32)
     y = np.abs(along_y).reshape(len(along_y), -1).astype(np.float32)
-    magnitudes = np.sqrt(x * x + y * y)
+    magnitudes = x * x
+    magnitudes += y * y
+    np.sqrt(magnitudes, out=magnitudes)
     # |a| steeper than each border between two sectors: the number of the sector in a quarter of the circle
     sectors = np.zeros(x.shape, dtype=np.uint8)
+    limit = np.empty_like(x)
     for slope in _SLOPES:
-        sectors += y > slope * x
+        sectors += np.greater(y, np.multiply(x, slope, out=limit))
     # of different signs: the axis lies in the other quarter, in sector -n; ones' complement needs no branch
     falling = ((along_x ^ along_y) >> 15).astype(np.uint8).reshape(x.shape)
-    directions = _shares(magnitudes, ((sectors ^ falling) - falling) % _BINS)
+    directions = _shares(magnitudes, ((sectors ^ falling) - falling) & (_BINS - 1))
     moments = [x.mean(axis=1), y.mean(axis=1), magnitudes.mean(axis=1), magnitudes.std(axis=1)]
-    return np.column_stack([*moments, *_percentiles(magnitudes), directions])
+    return np.column_stack([*moments, percentiles(_level_counts(magnitudes), _PERCENTILES), directions])
+
+
+def _level_counts(magnitudes: np.ndarray) -> np.ndarray:
+    """How many lengths of each row of float32 (N, P) round to each whole level: int64 (N, 1142)."""
+    count, levels = len(magnitudes), int(_MOST_MAGNITUDE) + 1
+    places = (magnitudes + np.float32(0.5)).astype(np.int64)
+    places += np.arange(0, count * levels, levels)[:, None]
+    return np.bincount(places.ravel(), minlength=count * levels).reshape(count, levels)
 
 
 def _shares(weights: np.ndarray, bins: np.ndarray) -> np.ndarray:
@@ -82,20 +105,3 @@ def _shares(weights: np.ndarray, bins: np.ndarray) -> np.ndarray:
     sums = np.stack([np.bincount(bin_, weight, _BINS) for bin_, weight in pairs])
     totals = sums.sum(axis=1, keepdims=True)
     return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
-
-
-def _percentiles(values: np.ndarray) -> list[np.ndarray]:
-    """Percentiles of each row of (N, P), interpolated linearly; reorders the rows.
-
-    As `numpy.percentile`, but each one is looked for only among the values above the one before.
-    """
-    found, done = [], 0
-    for percent in _PERCENTILES:
-        place, part = divmod(percent * (values.shape[1] - 1), 100)
-        rest = values[:, done:]
-        rest.partition(place - done, axis=1)
-        low = rest[:, place - done]
-        high = rest[:, place - done + 1 :].min(axis=1)
-        found.append(low + (high - low) * (part / 100))
-        done = place + 1
-    return found
