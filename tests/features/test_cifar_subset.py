@@ -1,24 +1,13 @@
 """Accuracy of cheap families on a part of CIFAR-10: the design's table, by the benchmark that measures all of it."""
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "cifar_families.py"
-# scikit-image's HOG, which is ours, on the same images; the design's .519 is that of cv2.HOGDescriptor
-SKIMAGE_HOG = 0.471
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two of them, on cores that other tests use too, take far longer over such small products."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +41,7 @@ def test_the_sample_is_the_recipe_s(benchmark: ModuleType):
 
 @pytest.mark.parametrize("name", ["rgb_stats", "hsv_hist", "hsv_hist3d", "sobel", "fourier", "thumb", "hog"])
 def test_accuracy_is_the_design_s(name: str, benchmark: ModuleType, parts: dict):
-    expected = SKIMAGE_HOG if name == "hog" else benchmark.SINGLE[name]
+    expected = benchmark.SINGLE[name]
     values, _ = benchmark.values_of(name, parts)
     found = benchmark.accuracy([name], {name: values}, parts)
     assert abs(found - expected) <= 2 * (expected * (1 - expected) / 1000) ** 0.5

@@ -18,7 +18,7 @@ from evenlight.report.verdicts import (
 SUMMARY = {"used": 400, "quarantined": 0, "reasons": {}, "notes": []}
 
 
-def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=None) -> Model:
+def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=None, kind="rbf_svm") -> Model:
     cells = {k: {"n": m, "accuracy": estimate(r, m)} for k, (r, m) in (groups or {}).items()}
     test = {
         "n": n,
@@ -27,7 +27,15 @@ def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=No
         "per_group": {"camera": cells} if groups else {},
     }
     seen = {"validation": {"accuracy": estimate(validation, 50)}} if validation else {}
-    return Model({"model": name, "baseline": baseline, "classes": ["day"], "splits": {"test": test} | seen})
+    return Model(
+        {
+            "model": name,
+            "kind": kind,
+            "baseline": baseline,
+            "classes": ["day"],
+            "splits": {"test": test} | seen,
+        }
+    )
 
 
 def compared(readings=None, n=500) -> dict:
@@ -75,6 +83,15 @@ def test_small_groups_are_never_called_fine():
         "camera: none of 2 values has the 30 test images"
         in said([model(groups={"a": (9, 9), "b": (5, 10)})], "not_enough_data")[0]
     )
+
+
+def test_a_baseline_is_not_held_against_itself():
+    models = [
+        model(),
+        model("always", right=250, kind="majority"),
+        model("sizes", right=250, kind="metadata"),
+    ]
+    assert not any("always" in sentence or "sizes" in sentence for sentence in said(models, "warn"))
 
 
 def test_baseline_has_three_outcomes():

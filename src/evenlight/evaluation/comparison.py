@@ -20,7 +20,7 @@ from evenlight.evaluation.intervals import Estimate
 
 SEED = "seed"  # the key of a sweep that stands for luck and not for a choice
 _BASELINES = ("knn", "majority", "metadata", "threshold")
-_FLOORS = ("majority", "metadata")  # a model that is no better has learned nothing from the pixels
+FLOORS = ("majority", "metadata")  # a model that is no better has learned nothing from the pixels
 _UNDEFINED: Estimate = {"value": None, "low": None, "high": None, "n": 0}
 
 
@@ -161,7 +161,7 @@ def compare_models(
                     floor
                     for other, floor in enumerate(names)
                     if n
-                    and kinds[floor] in _FLOORS
+                    and kinds[floor] in FLOORS
                     and kinds[name] not in _BASELINES
                     and not (p[place, other] / 2 < alpha and place < other)
                 ],

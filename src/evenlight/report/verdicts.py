@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evenlight.audit.findings import SEVERITIES
+from evenlight.evaluation.comparison import FLOORS
 from evenlight.report.audit_view import FLAGGED, anchor_of
 from evenlight.report.charts import visible_text
 from evenlight.report.rendering import headline
@@ -168,6 +169,8 @@ def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
     """Models that the test images do not show to be better than saying one class for everything."""
     found = []
     for model in models:
+        if model.metrics["kind"] in FLOORS:  # which are not meant to be better
+            continue
         accuracy, baseline = model.test.get("accuracy") or {}, model.metrics["baseline"]
         low, high = accuracy.get("low"), accuracy.get("high")
         if baseline is None or low is None or high is None or low > baseline:
