@@ -431,3 +431,17 @@ def test_what_keys_demand_of_each_other(tmp_path: Path, before: str, after: str,
     assert words in str(caught.value)
     assert "1 problem(s)" in str(caught.value)
     assert abs(int(str(caught.value).split("line ")[1].split(":")[0]) - line) <= 1
+
+
+def test_entries_whose_columns_could_be_taken_for_each_other_s(check: Callable) -> None:
+    text = SMALL.replace("  hog:\n", "  canny: {}\n  canny_100_200:\n    kind: canny\n  hog:\n")
+    [problem] = _problems(check, text)
+    assert problem.startswith("line 12: features.canny_100_200: its name begins like columns of 'canny'")
+
+
+def test_an_ablation_of_nothing(check: Callable) -> None:
+    text = "dataset: pets\nfeatures: {}\nablation: {}\nmodels:\n  net:\n    kind: cnn\n"
+    assert check(text.replace("ablation: {}\n", ""))["features"] == {}
+    assert _problems(check, text.replace("ablation: {}", "ablation:\n  folds: 3")) == [
+        "line 3: ablation: there are no `features` to compare; remove the section"
+    ]

@@ -32,6 +32,8 @@ def run(tmp_path):
             "verdict": "ok",
             "source": ["", "", *[f"camera {i % 4}" for i in range(2, 40)]],
             "component": np.arange(40) // 2,
+            "content_hash": [str(i) for i in range(40)],
+            "pixel_hash": "",
         }
     )
     write_table(tmp_path / "manifest.parquet", rows)

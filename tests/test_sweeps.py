@@ -129,3 +129,10 @@ def test_mistakes_have_the_line_they_were_made_on(check: Callable, models: str, 
     with pytest.raises(ParamsError) as caught:
         check(models)
     assert expected in str(caught.value)
+
+
+def test_a_wrong_sweep_is_said_once(check: Callable):
+    with pytest.raises(ParamsError) as caught:
+        check("  net:\n    kind: cnn\n    sweep: {epochs: [1, 1]}\n")
+    assert "1 problem(s)" in str(caught.value)
+    assert "the same name" in str(caught.value)

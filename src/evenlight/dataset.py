@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evenlight import splits
 from evenlight.errors import UserError
 from evenlight.feature_table import join_families
 from evenlight.storage import read_array, read_table
@@ -93,12 +94,18 @@ def model_values(
 def kept_together(rows: "pd.DataFrame") -> np.ndarray:
     """What these manifest rows must not be torn from in cross-validation: their source, else their near-duplicates.
 
+    Copies stay together whatever their sources, as they do in splits.
+
     Returns:
         str (N,); rows with equal keys belong together.
     """
     source = rows["source"].to_numpy(dtype=object)
     component = "component " + rows["component"].astype(str).to_numpy(dtype=object)
-    return np.where(source == "", component, "source " + source).astype(str)
+    content = rows["content_hash"].to_numpy(dtype=object)
+    # pixels are hashed where another image may have the same
+    pixels = np.where(rows["pixel_hash"] == "", content, rows["pixel_hash"])
+    own = np.where(source == "", component, "source " + source)
+    return splits.kept_together(own, content.astype(str), pixels.astype(str)).astype(str)
 
 
 def check_training_classes(codes: np.ndarray, names: list[str]) -> None:

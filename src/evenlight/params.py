@@ -280,7 +280,7 @@ def _written_out(
             lines |= {("models", member, *path[2:]): line for path, line in inside.items()}
             for key in swept:
                 lines[("models", member, key)] = lines.get((*base, "sweep", key), lines.get(base, 1))
-    return {**content, "models": models} if sweeps else content, lines, sweeps, problems
+    return {**content, "models": models} if "models" in content else content, lines, sweeps, problems
 
 
 def json_schema() -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from evenlight.errors import UserError, did_you_mean
 from evenlight.feature_table import column_names
+from evenlight.models.classical import family_of
 
 Problem = tuple[int, str]
 Place = Callable[[tuple[Any, ...], str], Problem]
@@ -43,6 +44,8 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
         section = params.get(path[0])
         if isinstance(section, Mapping):
             problems += _check_families(path, section.get(path[1]), computed, place)
+    if params.get("ablation") and not computed:
+        problems.append(place(("ablation",), "there are no `features` to compare; remove the section"))
     return problems
 
 
@@ -68,9 +71,15 @@ def _columns(params: Mapping[str, Any], place: Place) -> tuple[list[str], list[P
     height, width = params["standardize"]["size"]
     for name, options in params["features"].items():
         try:
-            columns += column_names(name, options, (height, width, 3))
+            found = column_names(name, options, (height, width, 3))
         except UserError as problem:
             problems.append(place(("features", name), str(problem)))
+            continue
+        columns += found
+        taken = {family_of(column, list(params["features"])) for column in found} - {name}
+        if taken:
+            words = f"its name begins like columns of {name!r}, so they could not be told apart; call it otherwise"
+            problems.append(place(("features", str(min(map(str, taken)))), words))
     return columns, problems
 
 
