@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenlight.evaluation.comparison import compare_models, compare_pair, sweep_summary
+from evenlight.evaluation.comparison import compare_models, compare_pair, effective_units, sweep_summary
 
 BENTUR = (1, 7, 13)  # Fagerland, Lydersen and Laake 2014: only before, only after, alike
 CAVO = (6, 16, 139)
@@ -141,6 +141,24 @@ def test_equal_models_on_few_cameras_are_seldom_called_different():
     assert naive > 60
 
 
+@pytest.mark.parametrize("sizes", [[150] + 9 * [10], [90, 90] + 8 * [15], [400] + 2 * [5], [60] * 4])
+def test_equal_models_on_cameras_of_unequal_size_are_seldom_called_different(sizes):
+    draws = np.random.Generator(np.random.PCG64(4))
+    units = np.repeat(apart(len(sizes)), sizes)
+    false = 0
+    for _ in range(300):
+        ease = draws.beta(3, 1, (2, len(sizes)))
+        one, other = draws.random((2, len(units))) < ease[:, units]
+        false += compare_pair(one, other, units, 0.95).p < 0.05
+    assert false <= 26  # 300 times 0.05, and three standard errors
+
+
+def test_units_of_unequal_size_are_worth_fewer():
+    assert effective_units(apart(60) // 6) == pytest.approx(10)
+    assert effective_units(np.repeat(apart(10), [150] + 9 * [10])) == pytest.approx(240**2 / (150**2 + 900))
+    assert effective_units(np.zeros(0, np.int64)) == 0
+
+
 def test_few_cameras_are_paid_for_with_students_t():
     """Four cameras that behave alike: no design effect, three degrees of freedom."""
     one, other = hits(8, 0, 32)
@@ -199,6 +217,7 @@ def test_models_come_best_first_with_ties_marked():
     assert list(table(result, "baseline").values()) == [False, False, True, True, True]
     assert all(entry["no_better_than"] == [] for entry in result["models"])
     assert (result["n"], result["units"], result["alpha"], result["chosen"]) == (400, 400, 0.05, "net")
+    assert result["effective_units"] == 400
     json.dumps(result, allow_nan=False)
 
 

@@ -37,14 +37,20 @@ class World:
     """
 
     def __init__(
-        self, wrong: dict[str, int], n: int = 200, source: str | None = None, units: int = 0
+        self,
+        wrong: dict[str, int],
+        n: int = 200,
+        source: str | None = None,
+        units: int = 0,
+        groups: np.ndarray | None = None,
     ) -> None:
         codes = np.arange(n) % 2
         said = {
             name: np.where(np.arange(n) < count, 1 - codes, codes) for name, count in wrong.items()
         }  # who has more wrong has all those wrong that the better ones have
         kinds = {name: KINDS.get(name, "random_forest") for name in wrong}
-        groups = np.arange(n) % units if units else np.arange(n)
+        if groups is None:
+            groups = np.arange(n) % units if units else np.arange(n)
         right = {name: guesses == codes for name, guesses in said.items()}
         self.comparison = {
             **compare_models(right, kinds, groups, 0.95, next(iter(wrong))),
@@ -135,6 +141,15 @@ def test_few_sources_and_one_source():
     one = World({"net": 2, "svm": 60}, units=1)
     assert "not enough data" in one.lines()[1]
     assert "All 200 test images belong together" in one.page().text
+
+
+def test_one_source_that_holds_most_images_makes_them_few():
+    sizes = [110] + 9 * [10]
+    text = World({"net": 2, "svm": 60}, source="camera", groups=np.repeat(np.arange(10), sizes)).page().text
+    assert "come from 10 different values of camera." in text
+    assert "The largest hold so many images that all of them count as few: only large and steady" in text
+    equal = World({"net": 2, "svm": 60}, source="camera", units=10).page().text
+    assert "only large and steady" not in equal
 
 
 def test_without_test_images_and_with_one_model():

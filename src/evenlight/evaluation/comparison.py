@@ -21,6 +21,7 @@ from evenlight.evaluation.intervals import Estimate
 SEED = "seed"  # the key of a sweep that stands for luck and not for a choice
 _BASELINES = ("knn", "majority", "metadata", "threshold")
 FLOORS = ("majority", "metadata")  # a model that is no better has learned nothing from the pixels
+_FEWEST_DEGREES = 0.5  # where one unit holds nearly all images, there is less than one degree of freedom
 _UNDEFINED: Estimate = {"value": None, "low": None, "high": None, "n": 0}
 
 
@@ -50,7 +51,9 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
 
     Images of one unit count for less: all counts are divided by the design effect, the variance between units by
     what it were if every image stood for itself (Eliasziw and Donner 1991, for McNemar's test), and Student's t with
-    one degree of freedom less than there are units pays for estimating it from few.
+    one degree of freedom less than there are effective units pays for estimating it from few. A unit that is much
+    larger than the others decides nearly alone, so counting it as one of many would be too sure (Carter, Schnepel
+    and Steigerwald 2017).
 
     Args:
         first, second: whether each image is right, bool (N,).
@@ -73,7 +76,8 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
     share_1, share_2 = ((only / effect + 1) / (n / effect + 2) for only in (only_first, only_second))
     middle = share_1 - share_2
     error = math.sqrt((share_1 + share_2 - middle**2) / (n / effect + 2))
-    degrees = math.inf if k == n else k - 1  # of Student's t; infinitely many make it the normal law
+    # of Student's t; infinitely many make it the normal law
+    degrees = math.inf if k == n else max(effective_units(units) - 1, _FEWEST_DEGREES)
     half = float(stdtrit(degrees, (1 + confidence) / 2)) * error
     low, high = max(-1.0, middle - half), min(1.0, middle + half)
     return Pair(
@@ -82,6 +86,16 @@ def compare_pair(first: np.ndarray, second: np.ndarray, units: np.ndarray, confi
         2 * float(stdtr(degrees, -abs(middle) / error)),
         {"value": value, "low": min(low, value), "high": max(high, value), "n": n},
     )
+
+
+def effective_units(units: np.ndarray) -> float:
+    """How many units of equal size are worth as much as these: n^2 / sum of squared sizes (Kish 1965); 0 of none.
+
+    Args:
+        units: code from 0 of each image's unit (N,).
+    """
+    sizes = np.bincount(units).astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(units) else 0.0
 
 
 def _design_effect(signs: np.ndarray, sizes: np.ndarray, sums: np.ndarray) -> float:
@@ -125,7 +139,7 @@ def compare_models(
         chosen: the model that the others are compared with; it must not be chosen on these images.
 
     Returns:
-        `n`, `units`, `alpha`, `chosen`, `models` (most test images right first, then by name) and `pairs` (p-values
+        `n`, `units`, `effective_units`, `alpha`, `chosen`, `models` (most test images right first, then by name) and `pairs` (p-values
         Holm-adjusted over all pairs, in that order). Readings: "reference" (the chosen one), "better", "perhaps
         better", "tied", "perhaps worse", "worse". Without test images every number about them is None.
     """
@@ -142,6 +156,7 @@ def compare_models(
     return {
         "n": n,
         "units": len(np.unique(units)),
+        "effective_units": effective_units(units),
         "alpha": alpha,
         "chosen": chosen,
         "models": [

@@ -230,7 +230,14 @@ def _units(comparison: Mapping[str, Any]) -> str:
         if source
         else "sets of near-duplicates and single images"
     )
-    few = " These are few: only large and steady differences can be told from luck." if units < _FEW else ""
+    few = ""
+    if comparison["effective_units"] < _FEW:
+        these = (
+            "These are few"
+            if units < _FEW
+            else "The largest hold so many images that all of them count as few"
+        )
+        few = f" {these}: only large and steady differences can be told from luck."
     return (
         f"The {n:,} test images come from {units:,} {of}. Images of one tend to be right and wrong together, so they"
         f" count for less.{few}"
