@@ -129,6 +129,25 @@ def test_folds_are_stratified_wherever_their_order_stops():
         assert list(fold.fit) != sorted(fold.fit)
 
 
+@pytest.mark.parametrize("kind", ["logistic_regression", "linear_svm", "rbf_svm"])
+@pytest.mark.parametrize(("rows", "rare", "minimum"), [(800, 2, 80), (3000, 3, 100), (60, 2, 1)])
+def test_a_rare_class_is_in_every_subset(kind, rows, rare, minimum):
+    """Two rows of a class: one fold's first round would hold the other class only."""
+    codes = np.repeat([0, 1, 2], [rows - 2 * rare, rare, rare])
+    values = (np.random.default_rng(0).normal(size=(rows, 2)) + codes[:, None]).astype(np.float32)
+    options = classical.with_defaults({"kind": kind, "features": ["x"], "C": [0.01, 0.1, 1.0]})
+    for seen in (codes < 2, codes < 3):
+        settings = {**SETTINGS, "minimum": minimum}
+        _, table = search.search(options, values[seen], codes[seen], np.arange(seen.sum()), settings, 0)
+        assert all(row["n"] == seen.sum() for row in table)
+
+
+def test_folds_begin_with_one_row_of_each_class():
+    codes = np.repeat([3, 0, 7], [190, 8, 2])
+    for fold in search.grouped_folds(codes, np.arange(200), 4, seed=0):
+        assert sorted(codes[fold.fit[:3]]) == [0, 3, 7]
+
+
 @pytest.mark.parametrize("keys", [np.zeros(20), np.repeat([0, 1], 10)])
 def test_without_honest_folds_the_first_candidate_is_taken(keys, capsys):
     """All of one source, or one source per class: no fold leaves two classes to learn."""

@@ -23,7 +23,9 @@ _NOT_SEARCHED = ("kind", "seed", "feature", "features", "columns", "file_data")
 
 
 class Fold(NamedTuple):
-    """Places among the training rows: those to fit on, stratified wherever one stops, and those to ask."""
+    """Places among the training rows: those to fit on, one of each class first and stratified after that wherever
+    one stops, and those to ask.
+    """
 
     fit: np.ndarray
     ask: np.ndarray
@@ -61,7 +63,7 @@ def search(
         codes: class codes (N,).
         keys: rows with equal keys are never in two folds (N,).
         settings: `folds`; `factor`, one in so many candidates meets the next round, on so many times the rows;
-            `minimum`, the rows of the first round.
+            `minimum`, the rows of the first round (at least one of each class).
         seed: of folds, subsets and models.
 
     Returns:
@@ -77,7 +79,9 @@ def search(
         return every[0], []
     varied = [key for key in hyper_parameters(options) if isinstance(options[key], list)]
     table: list[dict[str, Any]] = [{"options": {key: one[key] for key in varied}} for one in every]
-    alive, rows, most = list(range(len(every))), settings["minimum"], max(len(fold.fit) for fold in folds)
+    most = max(len(fold.fit) for fold in folds)
+    # the first rows of a fold are one of each class, so no round may stop before them
+    alive, rows = list(range(len(every))), max(settings["minimum"], len(np.unique(codes)))
     while len(alive) > 1:
         rows = min(math.ceil(rows), most)
         for place in alive:
@@ -111,12 +115,16 @@ def grouped_folds(codes: np.ndarray, keys: np.ndarray, folds: int, seed: int) ->
 
 
 def _stratified_order(codes: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """A random order in which every beginning holds the classes in about their shares: int64 (N,)."""
+    """A random order in which every beginning holds the classes in about their shares: int64 (N,).
+
+    One row of each class comes first, since nothing can be fitted to a single class.
+    """
     order = draws.permutation(len(codes))
     place = np.empty(len(codes))
     for code in np.unique(codes):
         here = np.flatnonzero(codes[order] == code)
         place[here] = (np.arange(len(here)) + 0.5) / len(here)
+        place[here[0]] = 0
     return order[np.argsort(place, kind="stable")]
 
 
