@@ -6,6 +6,7 @@ import pytest
 from evenlight.errors import UserError
 from evenlight.evaluation.ablation import Ablation, ablate, discriminant, verdict
 from evenlight.evaluation.resampling import Bootstrap, mean_estimates, not_certain
+from evenlight.report.feature_charts import ablation_picture
 from evenlight.sampling import stratified_sample
 from evenlight.stages.ablate import ablate as ablate_stage
 from evenlight.storage import read_json, read_table, write_table
@@ -90,6 +91,23 @@ def test_one_family_is_compared_with_chance():
     report = ablate({"strong": families["strong"]}, codes, keys, OPTIONS, BOOTSTRAP)
     gain = report["families"][0]["left_out"]["value"]
     assert gain == pytest.approx(report["all"]["value"] - report["chance"]["value"])
+
+
+@pytest.mark.parametrize("names", [["strong", "weak"], []], ids=["one key", "no family"])
+def test_nothing_to_compare_is_a_report_that_says_so(names):
+    families, codes, _ = planted()
+    keys = np.zeros(400, int) if names else np.arange(400)
+    report = ablate({name: families[name] for name in names}, codes, keys, OPTIONS, BOOTSTRAP)
+    assert (report["n"], report["keys"]) == (400, 1 if names else 400)
+    assert [report[key]["value"] for key in ("all", "chance")] == [None, None]
+    assert report["families"] == report["base"]["features"] == []
+    assert ablation_picture(report)[:4] == b"\x89PNG"
+
+
+def test_two_sources_are_enough_to_ask_each_of_the_other():
+    families, codes, _ = planted()
+    report = ablate(families, codes, np.array([0] * 390 + [1] * 10), OPTIONS, BOOTSTRAP)
+    assert report["all"]["value"] > 0.7
 
 
 def test_equal_inputs_equal_reports_and_units_do_not_matter():
@@ -210,6 +228,14 @@ def test_the_stage_sees_training_images_only_and_few_sources_establish_nothing(t
         table.loc[other, table.columns[1:]] = np.float32(-1e6)
         write_table(path, table)
     assert stage(world) == report
+
+
+def test_the_stage_gets_through_with_one_camera(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 30, "test": 6})
+    write_table(world.manifest, world.table.assign(source="camera"))
+    report = stage(world)
+    assert (report["n"], report["keys"], report["families"]) == (60, 1, [])
+    assert (tmp_path / "results" / "ablation.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_stage_takes_a_stratified_sample_and_the_families_asked_for(tmp_path):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from reading import SCRIPT, Page
 
+from evenlight.evaluation.ablation import Ablation, ablate
+from evenlight.evaluation.resampling import Bootstrap
 from evenlight.report.feature_charts import (
     Points,
     ablation_picture,
@@ -82,6 +84,7 @@ def ablation(names: list[str]) -> dict:
         "keys": 40,
         "columns": 36,
         "folds": 5,
+        "confidence": 0.95,
         "training_images": 800,
         "all": estimate(0.7),
         "chance": estimate(0.25),
@@ -120,6 +123,44 @@ def test_numbers_of_the_section():
     assert "500 training images (a sample of 800)" in text
     assert "+10.0 +8.0 to +12.0" in text  # importance
     assert "undefined" not in page(["day"], ["hog"], with_ablation=False).text
+
+
+def section(report: dict) -> str:
+    template = environment().from_string('{% import "macros.html" as m %}{% include "features.html" %}')
+    return Page(template.render(features=features_view(summary(["day"], ["hog"]), report), rows=200)).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "unsaid"),
+    [
+        ({"confidence": 0.95}, "about one in 20 families without effect", "fewer than"),
+        ({"confidence": 0.8}, "about one in 5 families without effect", "fewer than"),
+        ({"keys": 9}, "Of fewer than 10 groups nothing is ever established.", "by luck"),
+    ],
+)
+def test_how_often_luck_pays_depends_on_the_confidence_and_the_groups(changes, said, unsaid):
+    text = section(ablation(["hog", "thumb"]) | changes).split("Which families pay")[1]
+    assert said in text
+    assert unsaid not in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "keys", "said"),
+    [
+        (
+            3,
+            np.zeros(20, int),
+            "all 20 training images belong together, so none can be held back to ask about.",
+        ),
+        (0, np.arange(20), "There is no feature family to compare."),
+    ],
+)
+def test_nothing_to_compare_is_one_sentence(columns, keys, said):
+    families = {"hog": np.ones((20, columns))} if columns else {}
+    report = ablate(families, np.arange(20) % 2, keys, Ablation(), Bootstrap(0.95, 50))
+    text = section(report | {"folds": 5, "confidence": 0.95, "training_images": 20})
+    assert said in text.split("Which families pay")[1]
+    assert "undefined" not in text.split("Which families pay")[1]
 
 
 def test_families_that_are_missed_most_come_first():

@@ -49,7 +49,7 @@ def ablate(
     """Accuracy of all families, and what each of them is worth.
 
     Args:
-        families: name -> its columns for the same images, float (N, D_f); at least one.
+        families: name -> its columns for the same images, float (N, D_f).
         codes: class codes from 0 (N,).
         keys: images that share one stay in one fold and are resampled together (N,).
         options: `features` and `maximum` are the caller's business.
@@ -61,8 +61,13 @@ def ablate(
         `alone` (accuracy), `left_out` (accuracy with all minus that without it) and `added` (accuracy of the base
         with it minus that of the base; None for families of the base), each `{"value", "low", "high", "n"}`, and
         `verdict_left_out`, `verdict_added`: does the family pay, cost, or is it not established?
+        Without a family, and where all images share one key and none is left to ask about, nothing can be compared:
+        every accuracy is undefined (None), and `families` and the base are empty.
     """
     names = list(families)
+    key_count, column_count = len(np.unique(keys)), sum(values.shape[1] for values in families.values())
+    if not names or key_count < 2:
+        return _nothing_to_compare(len(codes), key_count, column_count)
     asked = _OutOfFold(families, codes, make_folds(codes, keys, options.folds, options.seed))
     base = _base(names, options.base, asked)
     everything, chance = asked.right(names), asked.right([])
@@ -73,7 +78,6 @@ def ablate(
     columns += [*left_out.values(), *added.values()]
     seed = seed_for(options.seed, "ablation")
     estimates = iter(mean_estimates(np.column_stack(columns), keys, bootstrap, seed))
-    key_count = len(np.unique(keys))
 
     def accuracy() -> Estimate:
         return not_certain(next(estimates), key_count, bootstrap.confidence)
@@ -81,7 +85,7 @@ def ablate(
     report: dict[str, Any] = {
         "n": len(codes),
         "keys": key_count,
-        "columns": sum(values.shape[1] for values in families.values()),
+        "columns": column_count,
         "all": accuracy(),
         "base": {"features": base, "accuracy": accuracy()},
         "chance": accuracy(),
@@ -100,6 +104,19 @@ def ablate(
         for name in names
     ]
     return report
+
+
+def _nothing_to_compare(n: int, keys: int, columns: int) -> dict[str, Any]:
+    unknown: Estimate = {"value": None, "low": None, "high": None, "n": 0}
+    return {
+        "n": n,
+        "keys": keys,
+        "columns": columns,
+        "all": unknown,
+        "base": {"features": [], "accuracy": unknown},
+        "chance": unknown,
+        "families": [],
+    }
 
 
 def verdict(difference: Estimate | None, keys: int) -> str | None:

@@ -139,9 +139,10 @@ def compare_models(
         chosen: the model that the others are compared with; it must not be chosen on these images.
 
     Returns:
-        `n`, `units`, `effective_units`, `alpha`, `chosen`, `models` (most test images right first, then by name) and `pairs` (p-values
-        Holm-adjusted over all pairs, in that order). Readings: "reference" (the chosen one), "better", "perhaps
-        better", "tied", "perhaps worse", "worse". Without test images every number about them is None.
+        `n`, `units`, `effective_units`, `alpha`, `chosen`, `models` (most test images right first, then by
+        name) and `pairs` (p-values Holm-adjusted over all pairs, in that order). Readings: "reference" (the chosen
+        one), "better", "perhaps better", "tied", "perhaps worse", "worse". Without test images every number about
+        them is None.
     """
     n, alpha = len(units), round(1 - confidence, 12)
     names = sorted(right, key=lambda name: (-int(right[name].sum()), name))

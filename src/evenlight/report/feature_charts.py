@@ -125,6 +125,8 @@ def _short(value: float) -> str:
 def ablation_picture(report: Mapping[str, Any]) -> bytes:
     """Forest plot of ablation.json: accuracy lost without a family, and gained by it on top of the base."""
     families = report["families"]
+    if not families:
+        return _sentence("There are no feature families to compare on images that were not seen.")
     order = sorted(range(len(families)), key=lambda k: (-families[k]["left_out"]["value"], k))
     base = ", ".join(report["base"]["features"])
     titles = {"left_out": "What all families lose without it", "added": f"What it adds to {base}"}

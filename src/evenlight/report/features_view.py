@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evenlight.evaluation.resampling import FEWEST_KEYS
 from evenlight.report.charts import visible_text
 from evenlight.report.models_view import Axis
 
@@ -58,7 +59,11 @@ def features_view(
 
 
 def ablation_view(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows of the ablation table, the most missed family first, with an axis for each kind of gain."""
+    """Rows of the ablation table, the most missed family first, with an axis for each kind of gain.
+
+    `by_luck`: of so many families without effect one is expected to be called paying or costing; None where there
+    are too few groups of images to establish anything.
+    """
     parts = ("left_out", "added")
     rows = sorted(report["families"], key=lambda family: (-family["left_out"]["value"], family["name"]))
     return {
@@ -72,6 +77,8 @@ def ablation_view(report: Mapping[str, Any]) -> dict[str, Any]:
         "axes": {part: gain_axis([family[part] for family in rows]) for part in parts},
         "base": ", ".join(visible_text(name) for name in report["base"]["features"]),
         "base_accuracy": report["base"]["accuracy"],
+        "by_luck": None if report["keys"] < FEWEST_KEYS else round(1 / (1 - report["confidence"])),
+        "fewest": FEWEST_KEYS,
         **{key: report[key] for key in ("n", "keys", "columns", "all", "chance", "folds", "training_images")},
     }
 
