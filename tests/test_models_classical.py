@@ -163,7 +163,12 @@ class TestTemperature:
             np.vstack([scores, [[5.0, -np.inf, 5.0]] * 9]), np.append(codes, [1] * 9)
         )
         assert alone == with_unseen
-        assert classical.fit_temperature(scores[:3], np.ones(3, dtype=int)) == 1.0
+        assert classical.fit_temperature(scores[:3], np.ones(3, dtype=int)) is None
+
+    def test_scores_of_one_class_say_nothing(self):
+        scores = np.tile([[2.0, -np.inf, -np.inf]], (9, 1))
+        assert classical.fit_temperature(scores, np.zeros(9, dtype=int)) is None
+        assert classical.fit_temperature(scores[:0], np.zeros(0, dtype=int)) is None
 
 
 class TestWhatAModelSees:

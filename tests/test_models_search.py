@@ -168,3 +168,25 @@ def test_out_of_fold_scores_are_by_models_that_did_not_see_the_row():
     # one neighbour is always right about rows that it has seen
     assert (scores.argmax(axis=1) == codes[asked]).mean() < 0.7
     assert np.isneginf(scores[:, 2]).all()
+
+
+def test_out_of_fold_scores_are_of_folds_that_knew_all_classes():
+    """Class 2 comes from one source: models that never saw it would leave its column empty."""
+    draws = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], [40, 40, 10])
+    keys = np.where(codes == 2, "alone", np.arange(90).astype(str))
+    values = draws.normal(size=(90, 2)).astype(np.float32)
+    asked, scores = search.out_of_fold_scores({**KNN, "k": 5}, values, codes, keys, 5, 3, 0)
+    assert 60 <= len(asked) < 80
+    assert not (codes[asked] == 2).any()
+    svm = {"kind": "linear_svm", "features": ["x"], "C": 0.1}
+    assert np.isfinite(search.out_of_fold_scores(svm, values, codes, keys, 5, 3, 0)[1]).all()
+
+
+def test_without_a_fold_that_knew_all_classes_all_are_asked():
+    """Every class comes from one source, but two of the four are left in every fold."""
+    codes = np.repeat([0, 1, 2, 3], 10)
+    values = codes[:, None].astype(np.float32)
+    asked, scores = search.out_of_fold_scores({**KNN, "k": 1}, values, codes, codes, 4, 4, 0)
+    assert sorted(asked) == list(range(40))
+    assert not np.isfinite(scores).all(axis=0).any()

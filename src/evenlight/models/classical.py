@@ -116,7 +116,7 @@ def raw_scores(estimator: "ClassifierMixin", values: np.ndarray, class_count: in
     return scores
 
 
-def fit_temperature(scores: np.ndarray, codes: np.ndarray) -> float:
+def fit_temperature(scores: np.ndarray, codes: np.ndarray) -> float | None:
     """The temperature that makes softmax(scores / temperature) fit best (Guo et al. 2017).
 
     Targets are smoothed by one imaginary image per class (as in Platt 1999), so that a few images that are all
@@ -125,13 +125,16 @@ def fit_temperature(scores: np.ndarray, codes: np.ndarray) -> float:
     Args:
         scores: float64 (N, K) of images that training did not see.
         codes: their class codes (N,).
+
+    Returns:
+        The temperature, or None where no image or fewer than two classes have scores: any would fit as well.
     """
     from scipy.optimize import minimize_scalar
 
     seen = np.isfinite(scores).all(axis=0)
     known = seen[codes]
-    if not known.any():
-        return 1.0
+    if not known.any() or seen.sum() < 2:
+        return None
     targets = np.eye(len(seen))[codes[known]][:, seen]
     targets = (targets * len(targets) + 1) / (len(targets) + targets.shape[1])
 

@@ -152,6 +152,9 @@ def out_of_fold_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Raw scores of training rows by models that saw neither them nor what belongs to them.
 
+    Scores of models that know different classes can't be compared, so only folds that leave rows of every class to
+    learn are asked, unless there are none.
+
     Args:
         options: as `classical.fit` takes them; the other arguments as in `search`.
         class_count: number of classes of the data set.
@@ -160,7 +163,9 @@ def out_of_fold_scores(
         The places of the rows that were asked, int64 (M,), and their scores, float64 (M, K).
     """
     asked, scores = [np.empty(0, dtype=np.int64)], [np.empty((0, class_count))]
-    for fold in grouped_folds(codes, keys, folds, seed):
+    every = list(grouped_folds(codes, keys, folds, seed))
+    complete = [fold for fold in every if len(np.unique(codes[fold.fit])) == len(np.unique(codes))]
+    for fold in complete or every:
         known = np.sort(fold.fit)
         asked.append(fold.ask)
         scores.append(_scores(options, values[known], codes[known], values[fold.ask], class_count, seed))

@@ -74,8 +74,13 @@ def train(
                 chosen, values, codes, keys, search_settings["folds"], len(names), own_seed
             )
             unseen_codes, by = codes[asked], "training images, out of fold"
-        say(f"  scores become probabilities by {len(unseen_codes):,} {by}")
-        facts |= {"temperature": classical.fit_temperature(scores, unseen_codes), "calibrated_on": by}
+        temperature = classical.fit_temperature(scores, unseen_codes)
+        if temperature is None:
+            say("  no image to make scores probabilities by: their temperature stays 1")
+            facts |= {"temperature": 1.0, "calibrated_on": None}
+        else:
+            say(f"  scores become probabilities by {len(unseen_codes):,} {by}")
+            facts |= {"temperature": temperature, "calibrated_on": by}
     description = describe(
         name,
         options,
