@@ -84,6 +84,7 @@ def _ablation(images: int) -> dict[str, Any]:
         "keys": 40,
         "columns": 36,
         "folds": 5,
+        "confidence": 0.95,
         "all": around(0.9),
         "chance": around(0.5),
         "base": {"features": [FAMILIES[0]], "accuracy": around(0.6)},

@@ -16,11 +16,10 @@ from evenlight.report.comparison_view import (
     duration,
     memory,
     p_text,
-    points,
     times_page,
 )
 from evenlight.report.models_view import Model
-from evenlight.report.rendering import environment
+from evenlight.report.rendering import environment, points
 from evenlight.report.verdicts import Rules
 
 KINDS = {"net": "cnn", "svm": "rbf_svm", "weak": "rbf_svm", "file": "metadata", "guess": "majority"}
@@ -190,9 +189,30 @@ def test_sweeps_say_what_is_luck():
     assert "hog 2 98.0 % 98.0 % 1.4 points 97.0 to 99.0 1 , 2" in text
     assert "hog + thumb 2 87.5 % 87.5 % 3.5 points 85.0 to 90.0 3 , 4" in text
     assert "Another seed alone moves the test accuracy by 2.7 points" in text
-    assert "up to 16.4 points apart in 95 % of cases: differences smaller than that are luck." in text
+    assert (
+        "up to 16.4 points apart in 95 % of cases: a smaller difference between two models may be luck"
+        in text
+    )
+    assert "The table shows means over seeds, which luck moves less." in text
     world.sweep("forest", {name: {"C": k} for k, name in enumerate("abcd")}, dict.fromkeys("abcd", 0.9))
     assert "add `seed: [0, 1, 2]` to the sweep" in world.page().text
+
+
+@pytest.mark.parametrize(
+    ("step", "said", "unsaid"),
+    [
+        (0.0, "The seed changes nothing here", "points apart"),
+        (0.0001, "up to 0.04 points apart", "changes nothing"),
+    ],
+)
+def test_a_sweep_whose_seeds_change_nothing_or_little(step, said, unsaid):
+    world = World(dict.fromkeys("abcdef", 2))
+    members = {name: {"C": k % 2, "seed": k // 2} for k, name in enumerate("abcdef")}
+    world.sweep("svm", members, {name: 0.7 + step * (k // 2) for k, name in enumerate("abcdef")})
+    text = world.page().text.split("Sweep: svm")[1]
+    assert said in text
+    assert unsaid not in text
+    assert "0.0 points" not in text.split("validation, mean")[0]
 
 
 def test_links_lead_to_the_models_sections_and_to_the_times():
@@ -247,6 +267,8 @@ def test_times_page():
         (points(-0.0123), "−1.2"),
         (points(0.0001), "0.0"),
         (points(0.0226), "+2.3"),
+        (points(-0.05), "−5.0"),
+        (points(None), "undefined"),
         (p_text(0.00004), "< 0.0001"),
         (p_text(0.04996), "0.05"),
         (p_text(None), ""),

@@ -13,7 +13,7 @@ from evenlight.report.feature_charts import (
     correlation_picture,
     telling_picture,
 )
-from evenlight.report.features_view import features_view, gain_axis, importance_view, points, size_text
+from evenlight.report.features_view import features_view, gain_axis, importance_view, size_text
 from evenlight.report.rendering import environment
 
 NASTY = [SCRIPT, "$\\frac{$", "a\nb\u202e", "\"'{{7*7}}"]
@@ -205,13 +205,6 @@ def test_the_axis_of_gains_holds_zero_and_all_intervals(values, low, high, step)
     assert axis.low <= 0 <= axis.high
     assert len(axis.ticks) <= 9
     assert min(abs(tick) for tick in axis.ticks) < 1e-9
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0312, "+3.1"), (-0.05, "−5.0"), (-0.0001, "0.0"), (None, "undefined")]
-)
-def test_points(value, text):
-    assert points(value) == text
 
 
 @pytest.mark.parametrize(

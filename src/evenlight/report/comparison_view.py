@@ -11,7 +11,7 @@ from typing import Any
 from evenlight.job_costs import Cost
 from evenlight.report.charts import visible_text
 from evenlight.report.models_view import Axis, Model, baseline
-from evenlight.report.rendering import environment
+from evenlight.report.rendering import environment, points
 from evenlight.report.verdicts import Rules, are, listed
 
 _MATRIX = 20  # models up to which the p-values of all pairs are shown
@@ -22,7 +22,8 @@ _FLOORS = {
     "majority": "not shown to beat saying the most frequent class",
     "metadata": "not shown to beat file data",
 }
-_MINUS, _DASH, _SPACE = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NO-BREAK SPACE}"
+_NOTHING = 1e-9  # as a standard deviation: one image of a billion
+_DASH, _SPACE = "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
 COST_COLUMNS = (
     *("rank_low", "rank_high", "model", "kind", "test_accuracy"),
@@ -135,12 +136,6 @@ def duration(seconds: float | None) -> str:
 def memory(megabytes: float | None) -> str:
     """`512 MB`; `not recorded` for None."""
     return "not recorded" if megabytes is None else f"{megabytes:,.0f}{_SPACE}MB"
-
-
-def points(share: float) -> str:
-    """A difference of shares in percentage points, with its sign: `+1.2`, `−0.4`, `0.0`."""
-    text = f"{100 * share:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", _MINUS)
 
 
 def p_text(p: float | None) -> str:
@@ -287,12 +282,20 @@ def _luck(test: Mapping[str, Any], rules: Rules) -> str:
             "Each setting was trained with one seed, so nothing says how much of a difference is luck: add"
             " `seed: [0, 1, 2]` to the sweep."
         )
+    if test["seed_sd"] < _NOTHING:
+        return "The seed changes nothing here: models that differ in it alone have the same test accuracy."
     sure = f"{100 * rules.confidence:g}{_SPACE}%"
     return (
-        f"Another seed alone moves the test accuracy by {100 * test['seed_sd']:.1f} points (standard deviation"
-        f" between seeds). Two models that differ in nothing else are up to {100 * test['luck']:.1f} points apart in"
-        f" {sure} of cases: differences smaller than that are luck."
+        f"Another seed alone moves the test accuracy by {_size(test['seed_sd'])} points (standard deviation"
+        f" between seeds). Two single models that differ in nothing else are up to {_size(test['luck'])} points apart"
+        f" in {sure} of cases: a smaller difference between two models may be luck. The table shows means over seeds,"
+        " which luck moves less."
     )
+
+
+def _size(share: float) -> str:
+    """A share above 0 in percentage points: `1.2`, `0.04`."""
+    return f"{100 * share:.1f}" if share >= 0.001 else f"{100 * share:.1g}"
 
 
 def _value_text(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from evenlight.evaluation.resampling import FEWEST_KEYS
 from evenlight.report.charts import visible_text
 from evenlight.report.models_view import Axis
+from evenlight.report.rendering import points
 
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _BADGES = {"pays": "ok", "costs": "warn", "not established": "not_enough_data"}
@@ -105,14 +106,6 @@ def gain_axis(gains: Sequence[Mapping[str, Any] | None]) -> Axis:
     low = math.floor(min(ends) / step + 1e-9)
     high = max(low + 1, math.ceil(max(ends) / step - 1e-9))
     return Axis(low * step, high * step, step)
-
-
-def points(value: float | None) -> str:
-    """A gain of accuracy in points with its sign: `+3.1`; `undefined` for None."""
-    if value is None:
-        return "undefined"
-    shown = round(100 * value, 1)
-    return f"{shown:+.1f}".replace("-", "−") if shown else "0.0"
 
 
 def size_text(count: int) -> str:

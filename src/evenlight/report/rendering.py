@@ -75,6 +75,14 @@ def percent(share: float | None) -> str:
     return "undefined" if share is None else f"{100 * share:.1f}{_SPACE}%"
 
 
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points with its sign: `+1.2`, `−0.4`, `0.0`; `undefined` for None."""
+    if difference is None:
+        return "undefined"
+    shown = round(100 * difference, 1)
+    return f"{shown:+.1f}".replace("-", "\N{MINUS SIGN}") if shown else "0.0"
+
+
 def interval(measure: dict[str, Any] | None) -> str:
     """`88.1 to 96.1` in per cent, or nothing when an end is undefined."""
     low, high = (measure or {}).get("low"), (measure or {}).get("high")
