@@ -176,7 +176,7 @@ def test_out_of_fold_scores_are_of_folds_that_knew_all_classes():
     codes = np.repeat([0, 1, 2], [40, 40, 10])
     keys = np.where(codes == 2, "alone", np.arange(90).astype(str))
     values = draws.normal(size=(90, 2)).astype(np.float32)
-    asked, scores = search.out_of_fold_scores({**KNN, "k": 5}, values, codes, keys, 5, 3, 0)
+    asked, _ = search.out_of_fold_scores({**KNN, "k": 5}, values, codes, keys, 5, 3, 0)
     assert 60 <= len(asked) < 80
     assert not (codes[asked] == 2).any()
     svm = {"kind": "linear_svm", "features": ["x"], "C": 0.1}
