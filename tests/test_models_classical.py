@@ -201,6 +201,33 @@ class TestWhatAModelSees:
             classical.with_defaults({"kind": "metadata", "file_data": ["label_index"]})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "twice"),
+    [
+        ({"kind": "knn", "columns": ["a_1", "b_2", "a_1"]}, "'a_1'"),
+        ({"kind": "knn", "features": ["hog", "hog"]}, "'hog'"),
+        ({"kind": "knn", "features": ["hog"], "k": [5, 3, 5]}, "5"),
+        ({"kind": "rbf_svm", "features": ["hog"], "C": [1, 1.0]}, "1.0"),
+        ({"kind": "rbf_svm", "features": ["hog"], "gamma": [0.1, 0.1]}, "0.1"),
+        ({"kind": "metadata", "file_data": ["width", "width"]}, "'width'"),
+    ],
+)
+def test_nothing_is_listed_twice(wrong, twice):
+    with pytest.raises(ValidationError, match=f"{twice} is listed twice"):
+        classical.with_defaults(wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"C": True}, {"C": [True, 3.0]}, {"gamma": False}])
+def test_true_is_no_number(wrong):
+    options = {"kind": "rbf_svm", "features": ["x"]}
+    with pytest.raises(ValidationError, match="true and false are no numbers"):
+        classical.with_defaults({**options, **wrong})
+    with pytest.raises(ValidationError, match="true and false are no numbers"):
+        classical.with_defaults({"kind": "knn", "features": ["x"], "k": True})
+    # what YAML reads as text is a number
+    assert classical.with_defaults({**options, "C": "1e-3"})["C"] == 0.001
+
+
 def test_there_is_a_case_of_every_kind():
     assert {options["kind"] for options in OPTIONS.values()} == set(classical.kind_names())
     with pytest.raises(UserError, match="'rbf_svm'"):

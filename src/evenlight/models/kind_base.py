@@ -1,8 +1,8 @@
 """What kinds of classical models share: options, grids of values to search, standardised columns."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from evenlight.settings import Settings
 
@@ -10,17 +10,35 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
+
+def _no_truth_value(given: Any) -> Any:
+    """`true` would count as 1. Strict types refuse it too, but also `1e-3`, which YAML reads as text."""
+    if any(isinstance(one, bool) for one in (given if isinstance(given, list) else [given])):
+        raise ValueError(f"true and false are no numbers (got {given!r})")
+    return given
+
+
 # one value, or a list of values to choose from by cross-validation (search.py)
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
-Positives = _Positive | Annotated[list[_Positive], Field(min_length=1, max_length=50)]
-Counts = _Count | Annotated[list[_Count], Field(min_length=1, max_length=50)]
+_Listed = Field(min_length=1, max_length=50)
+Positives = Annotated[_Positive | Annotated[list[_Positive], _Listed], BeforeValidator(_no_truth_value)]
+Counts = Annotated[_Count | Annotated[list[_Count], _Listed], BeforeValidator(_no_truth_value)]
 
 
 class KindOptions(Settings):
     """What every model has."""
 
     seed: int | None = Field(None, ge=0, description="of this model; null for the `seed` of all models")
+
+    @field_validator("*")
+    @classmethod
+    def _no_value_twice(cls, value: Any) -> Any:
+        """A column that is seen twice weighs twice, a candidate that is tried twice takes another's place."""
+        for place, one in enumerate(value if isinstance(value, list) else ()):
+            if one in value[:place]:
+                raise ValueError(f"{one!r} is listed twice; name it once")
+        return value
 
 
 class TableOptions(KindOptions):
