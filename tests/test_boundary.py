@@ -90,6 +90,24 @@ def test_a_threshold_is_drawn_on_one_axis(tmp_path):
     assert drawn(world, "rule", {"kind": "threshold", "feature": "brightness_v_mean"}).shape[0] < 500
 
 
+def test_a_sample_of_the_images_is_shown_and_the_picture_knows_of_how_many(tmp_path, monkeypatch):
+    from evenlight.report import feature_charts
+    from evenlight.stages import plot_boundary as stage
+
+    seen = []
+    monkeypatch.setattr(stage, "_SHOWN", 10)
+    draw = feature_charts.boundary_picture
+    monkeypatch.setattr(
+        feature_charts,
+        "boundary_picture",
+        lambda found, points, *rest: seen.append(points) or draw(found, points, *rest),
+    )
+    world = World(tmp_path, ["a", "b"], {"train": 12, "validation": 3, "test": 4})
+    drawn(world, "rule", {"kind": "threshold", "feature": "brightness_v_mean"})
+    assert seen[0].totals == (24, 8)
+    assert (int((~seen[0].test).sum()), int(seen[0].test.sum())) == (10, 8)
+
+
 def test_more_than_two_columns_are_refused(tmp_path):
     world = World(tmp_path, ["a", "b"], {"train": 12, "test": 5})
     with pytest.raises(UserError, match="sees 9 columns; a boundary can be drawn on one or two"):

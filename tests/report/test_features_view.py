@@ -6,6 +6,8 @@ from reading import SCRIPT, Page
 
 from evenlight.evaluation.ablation import Ablation, ablate
 from evenlight.evaluation.resampling import Bootstrap
+from evenlight.explain.boundary import Regions, regions
+from evenlight.report import feature_charts
 from evenlight.report.feature_charts import (
     Points,
     ablation_picture,
@@ -215,9 +217,57 @@ def test_sizes(count, text):
     assert size_text(int(count)) == text
 
 
-def test_pictures_take_any_text_and_repeat():
-    from evenlight.explain.boundary import regions
+def texts_of(monkeypatch, draw) -> list[str]:
+    """All texts of a picture."""
+    from matplotlib.text import Text
 
+    found: list[str] = []
+
+    def spy(figure) -> bytes:
+        found.extend(text.get_text() for text in figure.findobj(Text))
+        return b""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_charts, "png_of", spy)
+        draw()
+    return found
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_every_winner_is_named_however_many_classes_there_are(monkeypatch, columns):
+    names = [f"class {k}" for k in range(20)]
+    axes = (np.linspace(0, 1, 60),) * columns
+    likely = np.full((60,) * columns + (20,), 0.01)
+    likely[:40, ..., 13], likely[40:, ..., 17] = 0.8, 0.8
+    values = np.random.default_rng(0).random((40, columns))
+    shown = Points(values, np.arange(40) % 20, np.arange(40) < 6, np.arange(40) < 10, (4000, 10))
+
+    def draw() -> None:
+        boundary_picture(Regions(axes, likely), shown, names, ["a", "b"][:columns], "m")
+
+    texts = texts_of(monkeypatch, draw)
+    assert {"class 13", "class 17"} <= set(texts)
+    assert {name for name in texts if name in names} == {
+        *names[:12],
+        "class 13",
+        "class 17",
+    }  # and the legend
+    assert any(
+        text.startswith("30 of 4,000 training images, 0 wrong; 10 test images, 6 wrong") for text in texts
+    )
+
+
+def test_two_classes_need_no_names_in_their_regions(monkeypatch):
+    likely = np.where(np.arange(20)[:, None] < 9, [0.9, 0.1], [0.2, 0.8])
+    shown = Points(np.zeros((2, 1)), np.arange(2), np.zeros(2, bool), np.zeros(2, bool), (2, 0))
+    texts = texts_of(
+        monkeypatch,
+        lambda: boundary_picture(Regions((np.arange(20.0),), likely), shown, ["day", "night"], ["a"], "m"),
+    )
+    assert texts.count("day") == texts.count("night") == 1  # in the legend
+
+
+def test_pictures_take_any_text_and_repeat():
     names = NASTY * 4  # more classes than a panel holds
     told = summary(names, NASTY)["telling"]
     spots = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
@@ -227,7 +277,9 @@ def test_pictures_take_any_text_and_repeat():
         powers = np.exp(rows @ np.stack([np.cos(around), np.sin(around)]))
         return powers / powers.sum(axis=1, keepdims=True)
 
-    chosen = Points(spots, np.arange(30) % len(names), np.arange(30) % 2 == 0, np.arange(30) % 3 == 0)
+    chosen = Points(
+        spots, np.arange(30) % len(names), np.arange(30) % 2 == 0, np.arange(30) % 3 == 0, (20, 10)
+    )
     twice = [
         lambda: telling_picture(told[:2], names),
         lambda: boundary_picture(regions(spots, directions, 40), chosen, names, NASTY[:2], SCRIPT),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CLASSES_UP_TO = 12  # in a panel; the first ones
 _PANELS_PER_LINE = 4
+_NAME_LINES, _NAME_LINE = 5, 0.085  # of names over one column; the height of one, as a share of the picture
 _VERDICT_COLORS = {"pays": "#009e73", "costs": "#d55e00", "not established": "#5d6675"}
 _INK, _MUTED, _WRONG = "#1c2430", "#5d6675", "#a3201c"
 
@@ -25,6 +26,7 @@ class Points(NamedTuple):
     codes: "np.ndarray"  # class codes (N,)
     wrong: "np.ndarray"  # bool (N,): the model says another class
     test: "np.ndarray"  # bool (N,); the others are training images
+    totals: tuple[int, int]  # training and test images that there are; the picture may show a sample of them
 
 
 def telling_picture(telling: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> bytes:
@@ -172,7 +174,8 @@ def boundary_picture(
     """What a model says over one or two columns, and the images it is about.
 
     Two columns: regions in the colour of the class that wins, the deeper the surer; test images outlined, wrong ones
-    ringed. One column: a histogram per class over the regions, the cuts written out.
+    ringed. One column: a histogram per class over the regions, the cuts written out. Of more than two classes the
+    winners are named in their regions.
 
     Args:
         found: the model's answers on a grid.
@@ -181,27 +184,36 @@ def boundary_picture(
         labels: of the axes, one per column.
         title: the model's name.
     """
-    subtitle = "; ".join(
-        f"{chosen.sum():,} {name} images, {(chosen & points.wrong).sum():,} wrong"
-        for name, chosen in (("training", ~points.test), ("test", points.test))
-    )
+    subtitle = _images_shown(points)
     with figure_of(7.6, 5.2 if len(labels) == 2 else 3.6) as figure:
         axes = figure.subplots()
         if len(labels) == 2:
             _plane(axes, found)
             _scatter(axes, points)
-            if len(classes) > 2:
-                _name_regions(axes, found, classes)
             axes.set_ylabel(visible_text(labels[1], 60))
         else:
             subtitle += f"; cut at {', '.join(f'{cut:.4g}' for cut in found.cuts[:6]) or 'no value'}"
             _line(axes, found, points, classes)
             axes.set_ylabel("share of the class")
+        if len(classes) > 2:
+            _name_regions(axes, found, classes)
         axes.set_xlabel(visible_text(labels[0], 60))
         axes.set_title(f"{visible_text(title, 70)}\n", pad=4)
         axes.text(0, 1.012, subtitle, transform=axes.transAxes, fontsize=8, color=_MUTED)
         _boundary_legend(axes, points, classes, dots=len(labels) == 2)
         return png_of(figure)
+
+
+def _images_shown(points: Points) -> str:
+    """`300 of 4,000 training images, 17 wrong; 12 test images, 0 wrong`."""
+    parts = []
+    for name, chosen, total in zip(
+        ("training", "test"), (~points.test, points.test), points.totals, strict=True
+    ):
+        shown = int(chosen.sum())
+        sample = f"{shown:,} of " if shown < total else ""
+        parts.append(f"{sample}{total:,} {name} images, {(chosen & points.wrong).sum():,} wrong")
+    return "; ".join(parts)
 
 
 def _plane(axes: "Axes", found: "Regions") -> None:
@@ -223,17 +235,25 @@ def _plane(axes: "Axes", found: "Regions") -> None:
 
 
 def _name_regions(axes: "Axes", found: "Regions", classes: Sequence[str]) -> None:
-    """The class of each region in its middle: colours repeat, and a legend is far away."""
+    """The class of each region in its middle: colours repeat, and a legend is far away and not of all classes.
+
+    On one column the names stand at the upper edge, in lines below each other so that neighbours do not collide.
+    """
     import numpy as np
 
-    x, y = found.axes
+    middles = []
     for code in np.unique(found.winners):
-        rows, columns = np.nonzero(found.winners == code)
-        middle = ((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin()
+        places = np.argwhere(found.winners == code)  # rows are the second column
+        middle = places[((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+        at = [float(axis[place]) for axis, place in zip(found.axes, middle[::-1], strict=True)]
+        middles.append((at, visible_text(classes[code], 16)))
+    on_line = len(found.axes) == 1
+    for number, (at, name) in enumerate(sorted(middles)):
         axes.text(
-            x[columns[middle]],
-            y[rows[middle]],
-            visible_text(classes[code], 16),
+            at[0],
+            0.95 - _NAME_LINE * (number % _NAME_LINES) if on_line else at[1],
+            name,
+            transform=axes.get_xaxis_transform() if on_line else axes.transData,
             ha="center",
             va="center",
             fontsize=8.5,

@@ -25,7 +25,9 @@ _SHOWN = 300  # images of a split in the picture, at most: more hide the regions
 def plot_boundary(
     model: Path, manifest: Path, features: Path, entries: Mapping[str, Mapping[str, Any]], picture: Path
 ) -> None:
-    """Write a PNG of what a model says wherever its one or two columns can be, and of what is there.
+    """Write a PNG of what a model says over the range of the images shown, and of these images.
+
+    At most 300 training and 300 test images are shown, stratified samples where there are more; the picture says so.
 
     Args:
         model: folder of a classical model.
@@ -44,7 +46,8 @@ def plot_boundary(
             f"{description['name']} sees {len(columns)} columns; a boundary can be drawn on one or two:"
             " name them under `columns:` of the model in params.yaml"
         )
-    shown = rows.iloc[_drawn(rows["split"].to_numpy(), rows["label_index"].to_numpy(), description)]
+    splits = rows["split"].to_numpy()
+    shown = rows.iloc[_drawn(splits, rows["label_index"].to_numpy(), description)]
     values, _ = model_values(shown, description["options"], features, description["families"], columns)
     estimator, temperature = load_classical(model), description["fit"].get("temperature", 1.0)
 
@@ -57,6 +60,7 @@ def plot_boundary(
         codes,
         wrong=probabilities(values).argmax(axis=1) != codes,
         test=(shown["split"] == "test").to_numpy(dtype=bool),
+        totals=(int((splits == "train").sum()), int((splits == "test").sum())),
     )
     labels = [_label(column, description["families"], entries) for column in columns]
     found = regions(values, probabilities, _POINTS[len(columns)])
