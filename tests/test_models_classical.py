@@ -250,8 +250,20 @@ class TestOptionsReachTheEstimators:
         svm = built(kind="rbf_svm", C=3.0, gamma=0.25)
         assert (type(svm[-1]), svm[-1].C, svm[-1].gamma) == (RbfSvc, 3.0, 0.25)
         kernel, linear = built((11, 4), 7, kind="rbf_svm", C=3.0, exact_rows=10, components=5)[-2:]
-        assert (kernel.gamma, kernel.n_components, kernel.random_state) == (0.25, 5, 7)
+        assert (kernel.gamma, kernel.components, kernel.seed) == ("scale", 5, 7)
         assert linear.C == rbf_svm.LOGISTIC_C * 3
+
+    @pytest.mark.parametrize("gamma", ["scale", 0.3])
+    def test_both_kernels_reach_as_far(self, gamma):
+        """Constant columns say nothing, so they change neither kernel: 1 / gamma counts those that vary."""
+        draws = np.random.default_rng(0)
+        values = np.column_stack([draws.normal(3, 9, (30, 4)), np.full((30, 12), 5.0)]).astype(np.float32)
+        codes = np.arange(30) % 2
+        exact = built(kind="rbf_svm", C=1.0, gamma=gamma).fit(values, codes)[-1]
+        kernel = built(kind="rbf_svm", C=1.0, gamma=gamma, exact_rows=1).fit(values, codes)[1].kernel_
+        assert kernel.gamma == pytest.approx(exact._gamma, rel=1e-6)
+        assert kernel.gamma == pytest.approx(0.25 if gamma == "scale" else 0.3, rel=1e-6)
+        assert (kernel.n_components, kernel.random_state) == (30, 0), "no more parts than rows"
 
     def test_forests(self):
         forest = built(seed=11, kind="random_forest", trees=7, max_depth=2, min_leaf=3)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 TRUSTED_TYPES = (
     *STANDARDISED_TYPES,
+    "evenlight.models.nystroem.RbfNystroem",
     "evenlight.models.rbf.RbfSvc",
     "sklearn.kernel_approximation.Nystroem",
     "sklearn.linear_model._logistic.LogisticRegression",
@@ -42,15 +43,13 @@ def build(options: Options, shape: tuple[int, int], seed: int) -> "Pipeline":
 
     docs/decisions.md has what the approximation costs in accuracy.
     """
-    rows, columns = shape
-    if rows <= options.exact_rows:
+    if shape[0] <= options.exact_rows:
         from evenlight.models.rbf import RbfSvc
 
         return standardised(RbfSvc(C=options.C, gamma=options.gamma, cache_size=1000))
-    from sklearn.kernel_approximation import Nystroem
     from sklearn.linear_model import LogisticRegression
 
-    # standardised columns vary by 1 each, so `scale` is one by their number
-    gamma = 1 / columns if options.gamma == "scale" else options.gamma
-    kernel = Nystroem(gamma=gamma, n_components=min(options.components, rows), random_state=seed)
+    from evenlight.models.nystroem import RbfNystroem
+
+    kernel = RbfNystroem(gamma=options.gamma, components=options.components, seed=seed)
     return standardised(kernel, LogisticRegression(C=LOGISTIC_C * options.C, max_iter=2000))
