@@ -9,6 +9,7 @@ import pytest
 from family_checks import SHAPES, check_images_count_for_themselves, named, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from evenlight.features import orb
 from evenlight.pixels import gray
@@ -108,6 +109,14 @@ def test_nothing_to_learn_from():
     assert set(values.values()) == {0}
 
 
+@pytest.mark.parametrize(("scale", "levels", "side"), [(2, 8, 127), (2, 7, 63), (4, 4, 63), (1.3, 16, 51)])
+def test_the_smallest_size_has_a_pixel(scale: float, levels: int, side: int):
+    with pytest.raises(ValidationError, match=f"`scale: {scale}` and `levels: {levels}`"):
+        orb.Options(scale=scale, levels=levels, side=side)
+    options = orb.Options(scale=scale, levels=levels, side=side + 1)
+    assert orb.extract(noise(1, 32, 32, 3), options, np.zeros((0, 256), np.uint8))[0, -1] > 0
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_image_counts_for_itself(shape: tuple[int, int], learned: np.ndarray):
     check_images_count_for_themselves(orb, shape, learned)
@@ -118,7 +127,7 @@ def test_a_face_finds_itself_scaled_turned_brighter_and_noisy(shared_data: Calla
 
     def face(name: str, scale: float = 2.0) -> np.ndarray:
         photo = cv2.imread(str(shared_data(f"course_images/{name}")))[:, :, ::-1]
-        defaults = {"levels": 8, "edge": 31, "patch": 31, "contrast": 20, "side": 32}
+        defaults = {"levels": 8, "edge": 31, "patch": 31, "contrast": 20, "side": 128}
         return found_in(np.ascontiguousarray(photo), keypoints=1000, scale=scale, **defaults)
 
     def share(first: np.ndarray, second: np.ndarray) -> float:

@@ -7,7 +7,7 @@ whole numbers, so equal words come out on every processor.
 
 import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenlight.columns import Column
 from evenlight.pixels import gray
@@ -39,6 +39,16 @@ class Options(Settings):
     patch: int = Field(16, ge=4, le=128, description="side of the part of the image that a descriptor sees")
     edge: int = Field(8, ge=0, le=128, description="pixels along the border without keypoints")
     contrast: int = Field(5, ge=1, le=255, description="gray levels by which a corner differs (FAST)")
+
+    @model_validator(mode="after")
+    def _smallest_has_pixels(self) -> "Options":
+        smallest = self.side / self.scale ** (self.levels - 1)
+        if smallest < 1:
+            raise ValueError(
+                f"with `scale: {self.scale:g}` and `levels: {self.levels}` an image of `side: {self.side}` shrinks to"
+                f" {smallest:.2g} pixels; fewer levels, a smaller scale or a larger side leave at least 1"
+            )
+        return self
 
 
 def column_names(options: Options, image_shape: tuple[int, int, int]) -> list[str]:
