@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evenlight.dataset import check_training_classes, kept_together, model_values, usable_rows
+from evenlight.errors import UserError
 from evenlight.models import classical
 from evenlight.models.artifacts import describe
 from evenlight.models.classical_artifacts import save_classical
@@ -39,7 +40,7 @@ def train(
     Args:
         name: of the model.
         options: its entry in params.yaml.
-        families: names of all feature families that are computed.
+        families: names of the feature families that the model sees.
         region, standardize: settings that the model was made with, for its description.
         seed: of everything random.
         manifest: manifest.parquet.
@@ -49,7 +50,8 @@ def train(
         search_settings: `search:` of params.yaml.
 
     Raises:
-        UserError: the training images are of one class, or a column is missing.
+        UserError: the training images are of one class, or a column is missing or holds values that are no finite
+            numbers.
     """
     options = classical.with_defaults(options)
     rows, names = usable_rows(manifest), read_json(classes)
@@ -57,6 +59,7 @@ def train(
     training, codes = _of_split(rows, "train")
     check_training_classes(codes, names)
     values, columns = model_values(training, options, features, used, classical.columns_of(options))
+    _check_finite(values, columns)
     say(f"fitting {name} on {len(codes):,} images and {len(columns):,} columns")
     keys, own_seed = kept_together(training), seed_for(seed, name)
     chosen, candidates = search(options, values, codes, keys, search_settings, own_seed)
@@ -68,6 +71,7 @@ def train(
         unseen, unseen_codes = _of_split(rows, "validation")
         if len(unseen):
             unseen_values, _ = model_values(unseen, options, features, used, columns)
+            _check_finite(unseen_values, columns)
             scores, by = classical.raw_scores(estimator, unseen_values, len(names)), "validation images"
         else:
             asked, scores = out_of_fold_scores(
@@ -95,6 +99,18 @@ def train(
         data_hash=file_sha256(manifest),
     )
     save_classical(folder, estimator, description)
+
+
+def _check_finite(values: np.ndarray, columns: list[str]) -> None:
+    """Raise UserError for features that some models can't take; only families that users add can have them."""
+    unfit = ~np.isfinite(values)
+    if unfit.any():
+        place = int(unfit.any(axis=0).argmax())
+        raise UserError(
+            f"feature column {columns[place]!r} holds values that are no finite numbers, for"
+            f" {unfit[:, place].sum():,} of {len(values):,} images; let its family give a number for every image,"
+            " or leave the column out of the model"
+        )
 
 
 def _of_split(rows: "pd.DataFrame", split: str) -> tuple["pd.DataFrame", np.ndarray]:
