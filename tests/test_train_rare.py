@@ -37,7 +37,7 @@ def test_classes_of_many_sources_are_calibrated_without_those_of_one(tmp_path):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize(("split", "images"), [("train", 12), ("validation", 4), ("test", 0)])
 def test_features_that_are_no_numbers_are_named(tmp_path, kind, bad, split, images):
-    """Two columns are broken for two images of a split: the first is named; what training does not read stops nothing."""
+    """Two columns lack numbers for two images: the first is named; what training does not read stops nothing."""
     world = World(tmp_path, ["a", "b"], {"train": 6, "validation": 2, "test": 3})
     places = world.table.index[world.table["split"] == split][:2]
     for shard in ("0000", "0001"):
