@@ -28,5 +28,7 @@ def test_sources_else_near_duplicates():
 def test_copies_join_sources():
     by_bytes = kept_together(table(source=["a", "b", "c"], content_hash=["x", "x", "y"]))
     by_pixels = kept_together(table(source=["a", "b", "c"], pixel_hash=["p", "", "p"]))
-    assert (by_bytes[0] == by_bytes[1]) and (by_bytes[0] != by_bytes[2])
-    assert (by_pixels[0] == by_pixels[2]) and (by_pixels[0] != by_pixels[1])
+    assert by_bytes[0] == by_bytes[1]
+    assert by_bytes[0] != by_bytes[2]
+    assert by_pixels[0] == by_pixels[2]
+    assert by_pixels[0] != by_pixels[1]

@@ -41,7 +41,7 @@ def model(name="svm", right=460, n=500, baseline=0.5, groups=None, validation=No
 def compared(readings=None, n=500) -> dict:
     """What comparison.json says; `svm` is the chosen model."""
     said = {"svm": "reference"} | (readings or {})
-    models = [{"model": name, "reading": reading} for name, reading in said.items()]
+    models = [{"model": name, "kind": "x", "reading": reading} for name, reading in said.items()]
     return {"n": n, "chosen": "svm", "models": models}
 
 
@@ -93,6 +93,19 @@ def test_a_baseline_is_not_held_against_itself():
     ]
     for state in ("warn", "not_enough_data"):
         assert not any("always" in sentence or "sizes" in sentence for sentence in said(models, state))
+
+
+def test_baselines_among_the_models_are_held_against_the_others():
+    comparison = compared({"coin": "worse"})
+    comparison["models"][0]["no_better_than"] = []
+    comparison["models"][1]["no_better_than"] = ["always"]
+    comparison["models"].append(
+        {"model": "always", "kind": "majority", "reading": "worse", "no_better_than": []}
+    )
+    models = [model(), model("coin", 240), model("always", 250, kind="majority")]
+    found = findings(SUMMARY, models, models[0], comparison, Rules(), audited=False)
+    held = [f.sentence for f in found if "baseline" in f.sentence]
+    assert held == ["coin is not shown to be better than the baseline always."]
 
 
 def test_baseline_has_three_outcomes():

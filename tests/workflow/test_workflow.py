@@ -1,12 +1,8 @@
 """The real workflow, end to end, on a small data set with hostile names; then what reruns, and what does not."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,135 +11,21 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from small_project import (
+    EVIL_CLASS,
+    EVIL_NAMES,
+    MODELS,
+    add_hostile_images,
+    digests,
+    make_project,
+    planned,
+    settings,
+    snakemake,
+)
 
 from evenlight.example_data import render
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.workflow
-
-EVIL_CLASS = "<script>alert(1)<"
-EVIL_NAMES = [
-    b"with space.png",
-    b"quote ' and \" double.png",
-    b"{brace}.png",
-    b"new\nline.png",
-    b"$(touch PWNED).png",
-    b"`touch PWNED`; *.png",
-    b"-rf.png",
-    b"=cmd.png",
-    b"latin-\xe9\xff.png",
-    b"back\\slash.png",
-    b"<img src=x onerror=alert(1)>.png",
-    "naïve-\U0001f319.png".encode(),
-    b"percent %s %n.png",
-    b"tab\there.png",
-    b"007.png",
-    b"x" * 200 + b".png",
-]
-
-
-def settings() -> dict:
-    """The repository's own params.yaml, made small."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["dataset"] = "small"
-    params["datasets"] = {"small": {"source": "camera", "groups": ["weather"]}}
-    params["standardize"]["size"] = [32, 32]
-    # `orb` learns first, `symmetry` is added by `make_project`
-    params["features"] = {"brightness": {}, "rgb_stats": {}, "hog": {}, "orb": {"words": 8}, "symmetry": {}}
-    wanted = ("brightness_threshold", "logistic_regression", "cnn_small")
-    params["models"] = {name: params["models"][name] for name in wanted}
-    params["models"]["brightness_threshold"]["sweep"] = {
-        "feature": ["brightness_v_mean", "symmetry_left_right"]
-    }
-    params["models"]["cnn_small"]["epochs"] = 2
-    params["models"]["logistic_regression"] |= {
-        "features": ["rgb_stats", "hog", "symmetry"],
-        "C": [0.01, 0.1],
-    }
-    for check in ("labels", "outliers"):
-        del params["audit"]["checks"][check]["features"]  # the usual ones among those that are computed
-    params["embed"] |= {"maximum": 60, "features": ["brightness", "rgb_stats"]}
-    return params
-
-
-MODELS = [
-    "brightness_threshold-feature-brightness_v_mean",
-    "brightness_threshold-feature-symmetry_left_right",
-    "cnn_small",
-    "logistic_regression",
-]
-
-
-def make_project(folder: Path) -> Path:
-    """A copy of the repository's workflow and package, as a clone would have them, with a small data set."""
-    folder.mkdir(parents=True)
-    for name in ("Snakefile", "workflow", "profiles", "src", "requirements.lock"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    (folder / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False), encoding="utf-8")
-    # the recipe "add a feature family", followed to the letter
-    recipe = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    module = re.search(r"saved as `symmetry\.py`.*?```python\n(.*?)```", recipe, flags=re.DOTALL)
-    assert module
-    (folder / "src" / "evenlight" / "features" / "symmetry.py").write_text(module[1], encoding="utf-8")
-    return folder
-
-
-def add_hostile_images(raw: Path) -> None:
-    """A third class whose name and file names would break a careless program."""
-    target = os.fsencode(raw / EVIL_CLASS)
-    os.mkdir(target)
-    draws = np.random.Generator(np.random.PCG64(1))
-    for name in EVIL_NAMES:
-        pixels = draws.integers(0, 60, (40, 50, 3), dtype=np.uint8)
-        pixels[:, :, 1] += 180
-        with open(os.path.join(target, name), "wb") as stream:
-            Image.fromarray(pixels).save(stream, "PNG")
-
-
-def environment(project: Path, **changes: str) -> dict[str, str]:
-    variables = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "SNAKEMAKE_"))
-    }
-    return variables | {"PYTHONPATH": str(project / "src"), "HOME": str(project / "home")} | changes
-
-
-def snakemake(project: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    return subprocess.run(
-        command, cwd=project, env=environment(project, **changes), capture_output=True, text=True, timeout=580
-    )
-
-
-def planned(project: Path, *arguments: str) -> set[str]:
-    """Messages of the jobs that a run would execute."""
-    result = snakemake(project, "-n", "--cores", "2", *arguments)
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
-    jobs = set(re.findall(r"^Job \d+: (.*)$", output, flags=re.MULTILINE))
-    assert bool(jobs) != ("Nothing to be done" in output), output
-    return jobs
-
-
-def digests(project: Path) -> dict[str, str]:
-    """sha256 of every file that must not depend on where, when and with how many cores a run took place."""
-    found = {}
-    for top in (
-        "data/manifest",
-        "data/splits",
-        "data/standardized",
-        "data/features",
-        "models",
-        "results",
-        "reports",
-    ):
-        for file in sorted((project / top).rglob("*")):
-            if file.is_file() and "provenance" not in file.parts:
-                found[str(file.relative_to(project))] = hashlib.sha256(file.read_bytes()).hexdigest()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +103,9 @@ def test_a_feature_family_is_one_file_and_one_entry(project: Path) -> None:
 
 def test_words_are_learned_from_training_images_and_counted(project: Path) -> None:
     words = np.load(project / "data/features/small/orb/learned.npy", allow_pickle=False)
-    table = pd.read_parquet(project / "data/features/small/orb/0000.parquet")
+    table = pd.concat(
+        pd.read_parquet(file) for file in (project / "data/features/small/orb").glob("*.parquet")
+    )
     assert words.shape == (8, 256)
     assert table.columns[1:-1].tolist() == [f"orb_word_{number:03d}" for number in range(8)]
     manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
@@ -306,6 +190,7 @@ def test_a_hog_option_reruns_hog_and_what_follows(project: Path, params_file: Pa
     jobs = planned(project)
     expected = {
         "Computing hog features of small, shard 0000",
+        "Computing hog features of small, shard 0001",
         "Auditing the data of small",
         "Fitting logistic_regression on small",
         "Predicting small with logistic_regression",
@@ -344,8 +229,15 @@ def test_a_new_raw_file_is_seen(project: Path) -> None:
     Image.new("RGB", (40, 40), (9, 200, 90)).save(new)
     try:
         jobs = planned(project)
-        scan = "Scanning and standardizing small, shard 0000"
-        assert {scan, "Gathering the manifest of small"} <= jobs
+        [scan] = [
+            job for job in jobs if job.startswith("Scanning")
+        ]  # of one shard, and only its features again
+        shard = scan[-10:]
+        again = {f"Computing {name} features of small, {shard}" for name in settings()["features"]}
+        # words that are learned from training images may be others now, for all shards
+        again |= {f"Computing orb features of small, shard {number}" for number in ("0000", "0001")}
+        assert again == {job for job in jobs if job.startswith("Computing")}
+        assert "Gathering the manifest of small" in jobs
     finally:
         new.unlink()
     assert planned(project) == set()
@@ -361,7 +253,8 @@ def test_an_edit_of_the_metadata_reruns_the_gathering_and_not_the_scan(project: 
         metadata.write_bytes(before)
     assert "Gathering the manifest of small" in jobs
     # what learns from training images must look again who is in training
-    again = {"Learning orb from training images of small", "Computing orb features of small, shard 0000"}
+    again = {f"Computing orb features of small, shard {number}" for number in ("0000", "0001")}
+    again |= {"Learning orb from training images of small"}
     assert again == {job for job in jobs if job.startswith(("Scanning", "Computing", "Learning"))}
     assert planned(project) == set()
 
@@ -418,72 +311,3 @@ def test_findings_of_the_data_are_published_and_on_the_page(project: Path) -> No
     page = (project / "reports/small/index.html").read_text(encoding="utf-8")
     assert "Data audit" in page
     assert "Quarantined" in page
-
-
-def test_too_much_quarantine_stops_the_run_and_shows_the_files(raw: Path, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    shutil.copytree(raw, project / "data" / "raw" / "small", symlinks=True)
-    result = snakemake(
-        project, "--cores", "2", "--until", "gather_manifest", "--config", "max_quarantine=0.01"
-    )
-    output = result.stdout + result.stderr
-    assert result.returncode == 1
-    assert re.search(r"small: 12 of \d+ files can't be used .*more than max_quarantine = 0\.01", output)
-    assert "Traceback" not in output
-    page = (project / "reports/small/quarantine.html").read_text(encoding="utf-8")
-    assert page.count("data:image/webp;base64,") >= 3
-    assert not (project / "data/manifest/small/manifest.parquet").exists()
-    assert not (project / "data/splits").exists()
-
-
-def test_a_region_is_cut_out_and_shown(raw: Path, tmp_path: Path) -> None:
-    """Of a fixed camera's background, which takes the most steps."""
-    project = make_project(tmp_path / "project")
-    shutil.copytree(raw, project / "data" / "raw" / "small", symlinks=True)
-    region = "region={'method': 'background', 'by': 'camera', 'minimum': 3}"
-    target = "results/small/region.png"
-    result = snakemake(project, "--cores", "2", target, "--config", region)
-    assert result.returncode == 0, result.stdout + result.stderr
-    with Image.open(project / target) as picture:
-        assert picture.size[0] > 500
-    framed = np.load(project / "data/framed/small/0000.npy")
-    standardized = np.load(project / "data/standardized/small/0000.npy")
-    assert framed.shape == standardized.shape
-    assert (framed != standardized).any()
-
-
-def test_user_mistakes_are_one_sentence(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    result = snakemake(project, "-n")
-    assert result.returncode == 1
-    assert "data/raw/small: no such folder" in result.stderr
-    (project / "data/raw/small/only").mkdir(parents=True)
-    result = snakemake(project, "-n")
-    assert "data/raw/small: no images" in result.stderr
-    Image.new("RGB", (40, 40), (9, 200, 90)).save(project / "data/raw/small/only/a.png")
-    params = settings()
-    params["datasets"] = {}
-    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    result = snakemake(project, "--cores", "2")
-    assert result.returncode == 1
-    assert "all 1 usable images are of one class, 'only'" in result.stdout + result.stderr
-    assert not (project / "data/manifest/small/manifest.parquet").exists()
-    params["standardise"] = params.pop("standardize")
-    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    wrong = snakemake(project, "-n")
-    assert "standardise: unknown key; did you mean 'standardize'?" in wrong.stderr
-    for output in (result, wrong):
-        assert "Traceback" not in output.stdout + output.stderr
-
-
-def test_braces_in_folders_and_columns_are_no_wildcards(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    params = settings()
-    folder = project / "odd {br} folder"
-    params["datasets"] = {"small": {"folder": folder.name, "groups": ["{g}"]}}
-    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    for label in ("a", "b"):
-        (folder / label).mkdir(parents=True)
-        Image.new("RGB", (40, 40), (9, 200, 90)).save(folder / label / "1.png")
-    (folder / "metadata.csv").write_text("path,{g}\na/1.png,x\n", encoding="utf-8")
-    assert "Gathering the manifest of small" in planned(project)

@@ -53,6 +53,10 @@ class TableOptions(KindOptions):
     def _sees_something(self) -> "TableOptions":
         if not (self.features or self.columns):
             raise ValueError("name the `features` that the model sees, or single `columns`")
+        if self.features and self.columns:
+            raise ValueError(
+                "has `features` and `columns`; keep one, because the model would see the columns only"
+            )
         return self
 
 

@@ -45,6 +45,7 @@ def comparison_view(
         rows: of the table and of each sweep, at most.
     """
     places = {model.name: place for place, model in enumerate(models, 1)}
+    numbers = {entry["model"]: number for number, entry in enumerate(comparison["models"], 1)}
     shown = [entry for entry in comparison["models"] if entry["model"] in places]
     line = baseline(models)
     return {
@@ -59,7 +60,8 @@ def comparison_view(
         "leaks": any(model.test.get("without_leaks") for model in models),
         "matrix": _matrix(comparison),
         "sweeps": [
-            _sweep(name, sweep, places, rows, rules) for name, sweep in sorted(comparison["sweeps"].items())
+            _sweep(name, sweep, places, numbers, rows, rules)
+            for name, sweep in sorted(comparison["sweeps"].items())
         ],
         "units": _units(comparison),
         "alpha": f"{comparison['alpha']:g}",
@@ -252,13 +254,20 @@ def _matrix(comparison: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _sweep(
-    name: str, sweep: Mapping[str, Any], places: Mapping[str, int], limit: int, rules: Rules
+    name: str,
+    sweep: Mapping[str, Any],
+    places: Mapping[str, int],
+    numbers: Mapping[str, int],
+    limit: int,
+    rules: Rules,
 ) -> dict[str, Any]:
     test, validation = sweep["test"], sweep["validation"]
     rows = [
         {
             "values": [_value_text(value) for value in row["values"]],
-            "members": [(member, places[member]) for member in row["models"] if member in places],
+            "members": [
+                (member, places[member], numbers[member]) for member in row["models"] if member in places
+            ],
             "mean": row["mean"],
             "sd": None if row["sd"] is None else f"{100 * row['sd']:.1f}",
             "range": "" if row["sd"] is None else f"{100 * row['low']:.1f} to {100 * row['high']:.1f}",

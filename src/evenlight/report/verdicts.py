@@ -99,7 +99,8 @@ def findings(
     """What is worth knowing about files and models; of files only the notes if the audit has looked at them."""
     found = [] if audited else _files(summary)
     found += [Finding(INFO, note, "files") for note in summary["notes"]]
-    found += _baseline(models, rules)
+    has_floor = any(entry["kind"] in FLOORS for entry in comparison["models"])
+    found += _floors(comparison) if has_floor else _baseline(models, rules)
     if best and best.test:
         found += [
             *_leaks(best),
@@ -163,6 +164,21 @@ def _files(summary: Mapping[str, Any]) -> list[Finding]:
     why = listed([f"{n:,} {reason.replace('_', ' ')}" for reason, n in reasons], 5)
     sentence = f"{bad:,} of {files:,} files ({_percent(bad / files)}) could not be used: {why}."
     return [Finding(WARN, sentence, "files")]
+
+
+def _floors(comparison: Mapping[str, Any]) -> list[Finding]:
+    """Models that nothing shows to beat the baselines among the models, as the table of models says too."""
+    floors = {entry["model"]: entry["kind"] for entry in comparison["models"] if entry["kind"] in FLOORS}
+    found = []
+    for floor in sorted(floors):
+        names = [
+            visible_text(entry["model"]) for entry in comparison["models"] if floor in entry["no_better_than"]
+        ]
+        if names:
+            said = f"{listed(names, 6)} {are(names)} not shown to be better than the baseline"
+            sentence = f"{said} {visible_text(floor)}."
+            found.append(Finding(NOT_ENOUGH, sentence, "models"))
+    return found
 
 
 def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
