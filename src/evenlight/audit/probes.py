@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from evenlight.audit.data import AuditData
-from evenlight.sampling import sample as sample
-from evenlight.splits import make_folds as make_folds
 
 _ITERATIONS = 1000
 _ROWS = 4096  # rows in memory as float64 at one time
