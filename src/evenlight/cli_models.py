@@ -22,7 +22,7 @@ def train(
     classes: PathOption,
     features: Path = Path(),
     images: Path = Path(),
-    search: Json = '{"folds": 5, "factor": 3, "minimum": 2000}',
+    search: Json = "{}",
     folder: PathOption,
 ) -> None:
     """Train one model: a classical one on feature tables, a network on standardized images."""

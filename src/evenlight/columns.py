@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+FLAT = 1e-6  # columns whose standard deviation is not larger hold no information
+
 
 class Column(NamedTuple):
     """Columns whose names match `pattern` (as file names match `*` and `?`): their unit, range and meaning.

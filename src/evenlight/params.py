@@ -21,6 +21,7 @@ from evenlight.evaluation.importance import Importance
 from evenlight.evaluation.telling import FeatureSummary
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import kind_module, kind_names
+from evenlight.models.search import Search
 from evenlight.models.training import CnnOptions
 from evenlight.params_checks import choose_families, cross_checks
 from evenlight.params_problems import Places, problem_of
@@ -112,18 +113,6 @@ class Tracking(Settings):
         description="a relative SQLite path is meant from the repository's root",
     )
     required: bool = Field(False, description="true: a run fails when the tracking server is away")
-
-
-class Search(Settings):
-    """How hyper-parameters given as lists are searched: grouped cross-validation inside the training images."""
-
-    folds: int = Field(5, ge=2, le=20, description="of the cross-validation; sources are never torn")
-    factor: float = Field(
-        3.0, gt=1, le=10, description="successive halving: one in so many candidates meets the next round"
-    )
-    minimum: int = Field(
-        2000, ge=20, description="training images of the first round; few favour simple models"
-    )
 
 
 class _ByName(Settings):

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from evenlight.audit.data import AuditData
+from evenlight.columns import FLAT
 
 _ITERATIONS = 1000
 _ROWS = 4096  # rows in memory as float64 at one time
-_FLAT = 1e-6  # columns that vary less hold no information
 
 
 def probabilities(values: np.ndarray, codes: np.ndarray, folds: np.ndarray, strength: float) -> np.ndarray:
@@ -58,7 +58,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and deviation of the columns that vary, and which those are (bool)."""
     mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-    kept = deviation > _FLAT
+    kept = deviation > FLAT
     return mean[kept], deviation[kept], kept
 
 

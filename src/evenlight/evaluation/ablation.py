@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from evenlight.columns import FLAT
 from evenlight.evaluation.intervals import Estimate
 from evenlight.evaluation.resampling import FEWEST_KEYS, Bootstrap, mean_estimates, not_certain
 from evenlight.runtime import seed_for
@@ -21,7 +22,6 @@ from evenlight.settings import Settings
 from evenlight.splits import make_folds
 
 PAYS, COSTS, OPEN = "pays", "costs", "not established"
-_FLAT = 1e-6  # columns that vary less hold no information
 # how far the covariance is drawn towards a multiple of the identity: little for ten columns, far for thousands
 _SHRINKAGES = (0.01, 0.1, 0.4, 0.8)
 
@@ -199,7 +199,7 @@ class _OutOfFold:
 def _prepare(table: np.ndarray, codes: np.ndarray, inside: np.ndarray) -> _Fold:
     """Moments of the images outside of a fold, by which its own are standardised, too."""
     mean, deviation = table[~inside].mean(axis=0), table[~inside].std(axis=0)
-    deviation[deviation <= _FLAT] = np.inf  # a column that says nothing becomes 0
+    deviation[deviation <= FLAT] = np.inf  # a column that says nothing becomes 0
     scaled = (table - mean) / deviation
     train = scaled[~inside]
     known, places, counts = np.unique(codes[~inside], return_inverse=True, return_counts=True)

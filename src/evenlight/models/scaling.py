@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-_FLAT = 1e-6  # a column that varies less in training holds no information
+from evenlight.columns import FLAT
 
 
 class Standardizer(StandardScaler):
@@ -18,5 +18,5 @@ class Standardizer(StandardScaler):
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> "Standardizer":  # noqa: N803
         """Learn means and deviations of the columns of X (N, D)."""
         super().fit(X)
-        self.scale_ = np.where(np.sqrt(self.var_) > _FLAT, self.scale_, 1.0)
+        self.scale_ = np.where(np.sqrt(self.var_) > FLAT, self.scale_, 1.0)
         return self

@@ -13,13 +13,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from evenlight.models import classical
 from evenlight.progress import say
 from evenlight.runtime import seed_for
+from evenlight.settings import Settings
 from evenlight.splits import make_folds
 
 _NOT_SEARCHED = ("kind", "seed", "feature", "features", "columns", "file_data")
+
+
+class Search(Settings):
+    """How hyper-parameters given as lists are searched: grouped cross-validation inside the training images."""
+
+    folds: int = Field(5, ge=2, le=20, description="of the cross-validation; sources are never torn")
+    factor: float = Field(
+        3.0, gt=1, le=10, description="successive halving: one in so many candidates meets the next round"
+    )
+    minimum: int = Field(
+        2000, ge=20, description="training images of the first round; few favour simple models"
+    )
 
 
 class Fold(NamedTuple):

@@ -168,9 +168,9 @@ def _files(summary: Mapping[str, Any]) -> list[Finding]:
 
 def _floors(comparison: Mapping[str, Any]) -> list[Finding]:
     """Models that nothing shows to beat the baselines among the models, as the table of models says too."""
-    floors = {entry["model"]: entry["kind"] for entry in comparison["models"] if entry["kind"] in FLOORS}
+    floors = sorted(entry["model"] for entry in comparison["models"] if entry["kind"] in FLOORS)
     found = []
-    for floor in sorted(floors):
+    for floor in floors:
         names = [
             visible_text(entry["model"]) for entry in comparison["models"] if floor in entry["no_better_than"]
         ]

@@ -11,7 +11,7 @@ from evenlight.errors import UserError
 from evenlight.models import classical
 from evenlight.models.artifacts import describe
 from evenlight.models.classical_artifacts import save_classical
-from evenlight.models.search import hyper_parameters, out_of_fold_scores, search
+from evenlight.models.search import Search, hyper_parameters, out_of_fold_scores, search
 from evenlight.progress import say
 from evenlight.runtime import seed_for
 from evenlight.storage import file_sha256, read_json
@@ -47,13 +47,13 @@ def train(
         classes: classes.json.
         features: folder of the feature tables.
         folder: where the model goes.
-        search_settings: `search:` of params.yaml.
+        search_settings: `search:` of params.yaml; what is missing has its default.
 
     Raises:
         UserError: the training images are of one class, or a column is missing or holds values that are no finite
             numbers.
     """
-    options = classical.with_defaults(options)
+    options, search_settings = classical.with_defaults(options), Search().model_dump() | dict(search_settings)
     rows, names = usable_rows(manifest), read_json(classes)
     used = classical.families_of(options, families)
     training, codes = _of_split(rows, "train")

@@ -18,6 +18,7 @@ from evenlight.audit.data import AuditData
 from evenlight.audit.findings import Bars, Finding, Result
 from evenlight.audit.wording import counted, percent
 from evenlight.evaluation.intervals import wilson
+from evenlight.models.kinds import metadata
 from evenlight.runtime import seed_for
 from evenlight.sampling import sample
 from evenlight.settings import Settings
@@ -99,10 +100,9 @@ def _nearest_finding(right: dict[str, int], n: int, confidence: float) -> Findin
 
 
 def _forest(data: AuditData, options: Options, train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
-    from sklearn.ensemble import RandomForestClassifier
-
-    table = data.rows[["height", "width", "bytes"]].to_numpy(dtype=np.float64)
-    forest = RandomForestClassifier(n_estimators=options.trees, random_state=seed)
+    settings = metadata.Options(kind="metadata", trees=options.trees)
+    table = data.rows[settings.file_data].to_numpy(dtype=np.float32)
+    forest = metadata.build(settings, table[train].shape, seed)
     return np.asarray(forest.fit(table[train], data.labels[train]).predict(table[test]))
 
 
