@@ -6,6 +6,8 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 READY := .venv/.ready
+# uv trusts its own list of certificates; the machine's, where it has one, holds that of a company's proxy too
+CERTIFICATES := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),--system-certs)
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -43,6 +45,6 @@ $(READY): requirements.lock pyproject.toml
 		{ echo "Evenlight needs Python 3.11 or newer; say which one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
-	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python requirements.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/uv pip sync -q $(CERTIFICATES) --compile-bytecode --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install -q $(CERTIFICATES) --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
