@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from evenlight import tracking
 from evenlight.errors import UserError
 from evenlight.storage import write_csv, write_json, write_table
 from evenlight.tracking import create_database, resolve_uri, store_problem, track, without_password
@@ -424,8 +425,10 @@ def test_a_dead_server_leaves_the_logging_pending_and_the_next_run_does_it(
 def test_a_server_that_hangs_fails_or_dies_half_way_leaves_it_pending(
     tree: Tree, server: Any, monkeypatch: pytest.MonkeyPatch, answers: int, status: int, words: str
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    if answers:  # on a busy machine an answer may take its time
+        monkeypatch.setattr(tracking, "PROBE_SECONDS", 30)
     record = tree.track(server(answers, status))
     assert record["status"] == "pending"
     assert words in record["problem"]

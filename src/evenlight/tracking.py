@@ -178,7 +178,11 @@ def store_problem(uri: str) -> str | None:
     probe = threading.Thread(target=lambda: answer.append(_http_problem(uri)), daemon=True)
     probe.start()
     probe.join(PROBE_SECONDS)
-    return answer[0] if answer else f"no answer within {PROBE_SECONDS} s"
+    return answer[0] if answer else _no_answer()
+
+
+def _no_answer() -> str:
+    return f"no answer within {PROBE_SECONDS} s"
 
 
 def _http_problem(uri: str) -> str | None:
@@ -193,7 +197,9 @@ def _http_problem(uri: str) -> str | None:
     except urllib.error.URLError as error:
         if type(error.reason).__name__ == "SSLCertVerificationError":
             return None  # alive; mlflow has its own settings for certificates
-        return str(error.reason)
+        return _no_answer() if isinstance(error.reason, TimeoutError) else str(error.reason)
+    except TimeoutError:
+        return _no_answer()
     except (OSError, ValueError) as error:
         return str(error)
 
