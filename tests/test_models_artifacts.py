@@ -53,7 +53,8 @@ SAVE_ALL = f"""
 {DATA}
 from evenlight.models import artifacts, classical, classical_artifacts
 from evenlight.models.network_artifacts import save_network
-from evenlight.models.training import CnnOptions, train_network
+from evenlight.models.cnn_options import CnnOptions
+from evenlight.models.training import train_network
 for kind, options in {OPTIONS!r}.items():
     estimator = classical.fit(options, values, codes, 5)
     classical_artifacts.save_classical(folder / kind, estimator, artifacts.describe(kind, options))
@@ -117,8 +118,9 @@ def test_reading_gives_the_same_predictions(saved, kind):
 
 
 def test_reading_a_network_gives_the_same_scores(saved):
+    from evenlight.models.cnn_options import CnnOptions
     from evenlight.models.network_artifacts import load_network
-    from evenlight.models.training import CnnOptions, run_network, train_network
+    from evenlight.models.training import run_network, train_network
 
     _, codes, pixels = example()
     validation = pixels[30:], codes[30:]
@@ -194,9 +196,9 @@ class TestHostileFiles:
         """Also in a process where skops was imported with its own, longer list."""
         import skops.io
 
-        from evenlight.models.cnn import SmallNetwork
+        from evenlight.models.cnn import Network
 
-        self.refuse(tmp_path, skops.io.dumps({"network": SmallNetwork}))
+        self.refuse(tmp_path, skops.io.dumps({"network": Network}))
 
     def test_the_file_can_not_extend_the_list(self, saved, tmp_path):
         archive = zipfile.ZipFile(saved[0] / "threshold" / "model.skops")

@@ -9,7 +9,8 @@ import pytest
 
 from evenlight.errors import UserError
 from evenlight.models import training
-from evenlight.models.training import CnnOptions, train_network
+from evenlight.models.cnn_options import CnnOptions
+from evenlight.models.training import train_network
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -46,7 +47,7 @@ class TestShapes:
     def test_any_size_gives_logits_and_features(self, height, width, channels):
         from evenlight.models.cnn import build_network
 
-        network = build_network("small", (height, width, channels), 5, dropout=0.2)
+        network = build_network(CnnOptions(kind="cnn"), (height, width, channels), 5)
         logits, features = training.run_network(network, noise(3, height, width, channels))
         assert (logits.shape, features.shape) == ((3, 5), (3, 64))
         assert np.isfinite(logits).all()
@@ -56,7 +57,7 @@ class TestShapes:
         from evenlight.models.cnn import build_network
 
         with pytest.raises(UserError, match=rf"at least 8 pixels.* {shape[0]} x {shape[1]}"):
-            build_network("small", shape, 2, 0.2)
+            build_network(CnnOptions(kind="cnn"), shape, 2)
 
     def test_the_smallest_batch_can_be_cut_anywhere(self, learned, monkeypatch):
         pixels, _ = stripes(10, 2)
@@ -218,7 +219,7 @@ class TestNormalization:
         from evenlight.models.cnn import build_network
 
         training.prepare_torch(0)
-        network = build_network("small", (16, 16, 3), 2, dropout=0).eval()
+        network = build_network(CnnOptions(kind="cnn", dropout=0), (16, 16, 3), 2).eval()
         mean, deviation = np.array([0.2, 0.5, 0.7]), np.array([0.1, 0.3, 0.2])
         images = noise(2, 16, 16, 3)
         normal = (images / 255 - mean) / deviation

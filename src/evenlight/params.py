@@ -21,8 +21,8 @@ from evenlight.evaluation.importance import Importance
 from evenlight.evaluation.telling import FeatureSummary
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import kind_module, kind_names
+from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.search import Search
-from evenlight.models.training import CnnOptions
 from evenlight.params_checks import choose_families, cross_checks
 from evenlight.params_problems import Places, problem_of
 from evenlight.params_text import Lines, ParamsError, parse

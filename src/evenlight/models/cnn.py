@@ -1,72 +1,75 @@
-"""Networks. Each takes float images (N, C, H, W) in 0 to 1 and returns raw logits (N, K).
+"""What all networks share. Each takes float images (N, C, H, W) in 0 to 1 and returns raw logits (N, K).
 
 House rules: normalization travels inside the network; `nn.ReLU` modules, one per use and not in place, so that
 guided backprop and DeepLift work; no activation on the logits (it kills classes); sizes follow from the input.
+A network is a module of `evenlight.models.networks`; to add one is to add a file.
 """
 
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+import evenlight.models.networks
 from evenlight.errors import UserError
+from evenlight.plugins import load_module
+
+if TYPE_CHECKING:
+    from evenlight.models.cnn_options import CnnOptions
 
 
-class SmallNetwork(nn.Module):
-    """Three blocks of convolution, batch normalization, ReLU and pooling; global average pooling; a linear layer.
+class Network(nn.Module):
+    """Images -> `trunk` -> maps (N, D, h, w) -> `head` -> features (N, F) -> `classifier` -> logits (N, K).
 
-    `features` gives the last layer (N, 64), `classifier` turns it into logits.
+    The explanations look at these three parts: Grad-CAM at the maps, neighbours and pictures of the feature space at
+    the features.
     """
 
-    def __init__(self, channels: int, class_count: int, dropout: float) -> None:
+    def __init__(self, channels: int, trunk: nn.Module, head: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.mean: torch.Tensor
         self.deviation: torch.Tensor
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
-        widths = (channels, 16, 32, 64)
-        blocks = [_block(before, after) for before, after in pairwise(widths)]
-        self.blocks = nn.Sequential(*blocks)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], class_count))
+        self.trunk, self.head, self.classifier = trunk, head, classifier
 
     def set_normalization(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         """Mean and standard deviation per channel of the training images, in 0 to 1."""
         self.mean.copy_(torch.from_numpy(mean).float().view(1, -1, 1, 1))
         self.deviation.copy_(torch.from_numpy(deviation).float().view(1, -1, 1, 1))
 
+    def maps(self, images: torch.Tensor) -> torch.Tensor:
+        """The last feature maps (N, D, h, w)."""
+        return self.trunk((images - self.mean) / self.deviation)
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Activations before the last linear layer: (N, 64)."""
-        return self.pool(self.blocks((images - self.mean) / self.deviation)).flatten(1)
+        """What the classifier sees: (N, F)."""
+        return self.head(self.maps(images))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits (N, K)."""
         return self.classifier(self.features(images))
 
 
-def _block(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel_size=3, padding=1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
+def global_average() -> nn.Sequential:
+    """A head that averages every map: with it Grad-CAM is exact."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-_SMALLEST_SIDE = {"small": 8}
-
-
-def build_network(name: str, input_shape: tuple[int, ...], class_count: int, dropout: float) -> SmallNetwork:
-    """A network of a given name for images of shape (H, W, C).
+def build_network(options: "CnnOptions", input_shape: tuple[int, ...], class_count: int) -> Network:
+    """The network that the options name, for images of shape (H, W, C).
 
     Raises:
-        UserError: the images are too small for it.
+        UserError: there is no network of that name, the images are too small for it, or it can't be had with the
+            weights asked for.
     """
-    height, width, channels = input_shape
-    if min(height, width) < _SMALLEST_SIDE[name]:
+    module = load_module(evenlight.models.networks, options.network, "network")
+    if min(input_shape[:2]) < module.SMALLEST_SIDE:
         raise UserError(
-            f"params.yaml: network {name!r} needs images of at least {_SMALLEST_SIDE[name]} pixels a side,"
-            f" standardize.size gives {height} x {width}"
+            f"params.yaml: network {options.network!r} needs images of at least {module.SMALLEST_SIDE} pixels a"
+            f" side, standardize.size gives {input_shape[0]} x {input_shape[1]}"
         )
-    return SmallNetwork(channels, class_count, dropout)
+    network = module.build(options, input_shape, class_count)
+    assert isinstance(network, Network)
+    return network

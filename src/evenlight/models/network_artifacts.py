@@ -11,28 +11,29 @@ import safetensors.torch
 
 from evenlight.errors import UserError
 from evenlight.models.artifacts import DESCRIPTION_FILE, load_description
-from evenlight.models.cnn import SmallNetwork, build_network
+from evenlight.models.cnn import Network, build_network
+from evenlight.models.cnn_options import CnnOptions
 from evenlight.storage import write_bytes, write_json
 
 NETWORK_FILE = "model.safetensors"
 
 
-def save_network(folder: Path, network: SmallNetwork, description: Mapping[str, Any]) -> None:
+def save_network(folder: Path, network: Network, description: Mapping[str, Any]) -> None:
     """Write model.safetensors and model.json."""
     write_bytes(folder / NETWORK_FILE, safetensors.torch.save(dict(network.state_dict())))
     write_json(folder / DESCRIPTION_FILE, description)
 
 
-def load_network(folder: Path) -> SmallNetwork:
+def load_network(folder: Path) -> Network:
     """Read model.safetensors into the network that model.json describes, in evaluation mode.
 
     Raises:
         UserError: missing or damaged.
     """
     description = load_description(folder)
-    options = description["options"]
-    shape, classes = tuple(description["input_shape"]), description["classes"]
-    network = build_network(options["network"], shape, len(classes), options["dropout"])
+    # the weights come from the file, so none are downloaded
+    options = CnnOptions(**description["options"] | {"weights": "none"})
+    network = build_network(options, tuple(description["input_shape"]), len(description["classes"]))
     file = folder / NETWORK_FILE
     try:
         network.load_state_dict(safetensors.torch.load(file.read_bytes()))

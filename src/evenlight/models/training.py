@@ -7,41 +7,21 @@ seed, and torch computes with a fixed number of threads, so the same inputs give
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
 from evenlight.errors import UserError
+from evenlight.models.cnn_options import CnnOptions
 from evenlight.progress import say
-from evenlight.settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
-    from evenlight.models.cnn import SmallNetwork
+    from evenlight.models.cnn import Network
 
 # a fixed number for a size, because the last digits of a result depend on it: 256 images of 64 x 64
 _INFERENCE_PIXELS = 2**20
-
-
-class CnnOptions(Settings):
-    """A convolutional network on the standardized images."""
-
-    kind: Literal["cnn"]
-    seed: int | None = Field(None, ge=0, description="of its training; null: that of params.yaml")
-    network: Literal["small"] = Field("small", description="architecture, see models/cnn.py")
-    epochs: int = Field(20, ge=1, le=1000, description="passes over the training images")
-    batch_size: int = Field(
-        32, ge=2, le=4096, description="images per step; larger is faster and needs a higher rate"
-    )
-    learning_rate: float = Field(0.02, gt=0, le=10, description="peak of the one-cycle schedule")
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(5e-4, ge=0)
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of last-layer features hidden in training")
-    flip: bool = Field(
-        True, description="mirror half of the training images; false where left and right differ"
-    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +53,7 @@ def train_network(
     validation: tuple[np.ndarray, np.ndarray],
     class_count: int,
     seed: int,
-) -> tuple["SmallNetwork", list[Epoch], int]:
+) -> tuple["Network", list[Epoch], int]:
     """Train with SGD, momentum and a one-cycle schedule; keep the weights of the best validation epoch.
 
     Args:
@@ -96,7 +76,7 @@ def train_network(
     from evenlight.models.cnn import build_network
 
     prepare_torch(seed)
-    network = build_network(options.network, images.shape[1:], class_count, options.dropout)
+    network = build_network(options, images.shape[1:], class_count)
     mean, deviation = channel_statistics(images)
     network.set_normalization(mean, deviation)
     optimizer = torch.optim.SGD(
@@ -141,13 +121,13 @@ def train_network(
     return network.eval(), history, best_epoch
 
 
-def _is_finite(network: "SmallNetwork") -> bool:
+def _is_finite(network: "Network") -> bool:
     """False when the last step left a weight that is no number: its loss was still computed before."""
     return all(bool(value.isfinite().all()) for value in network.state_dict().values())
 
 
 def _train_epoch(
-    network: "SmallNetwork",
+    network: "Network",
     optimizer: "torch.optim.Optimizer",
     schedule: "torch.optim.lr_scheduler.LRScheduler",
     options: CnnOptions,
@@ -205,7 +185,7 @@ def to_tensor(images: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 
-def evaluate_network(network: "SmallNetwork", images: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
+def evaluate_network(network: "Network", images: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
     """Mean cross entropy and accuracy; NaN without images."""
     if len(codes) == 0:
         return float("nan"), float("nan")
@@ -216,7 +196,7 @@ def evaluate_network(network: "SmallNetwork", images: np.ndarray, codes: np.ndar
     return float(loss), float((logits.argmax(axis=1) == codes).mean())
 
 
-def run_network(network: "SmallNetwork", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def run_network(network: "Network", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits (N, K) and last-layer features (N, D) of uint8 images (N, H, W, C), both float64."""
     import torch
 

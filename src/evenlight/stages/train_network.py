@@ -9,8 +9,9 @@ import numpy as np
 
 from evenlight.dataset import check_training_classes, load_images, usable_rows
 from evenlight.models.artifacts import describe
+from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.network_artifacts import save_network
-from evenlight.models.training import CnnOptions, Epoch, train_network
+from evenlight.models.training import Epoch, train_network
 from evenlight.progress import say
 from evenlight.runtime import seed_for
 from evenlight.storage import file_sha256, read_json, write_csv
