@@ -445,3 +445,51 @@ def test_an_ablation_of_nothing(check: Callable) -> None:
     assert _problems(check, text.replace("ablation: {}", "ablation:\n  folds: 3")) == [
         "line 3: ablation: there are no `features` to compare; remove the section"
     ]
+
+
+# networks
+
+
+NETS = (
+    SMALL.replace("    source: camera\n", "    source: camera\n    groups: [weather]\n")
+    + """\
+explain:
+  models:
+    - net
+"""
+)
+
+
+def _fair(group: str = "weather", before: str = "net") -> str:
+    fair = f"\n    fair: {{method: reweighing, group: {group}, before: {before}}}"
+    return NETS.replace("models:\n  rule:", f"models:\n  fair_net:\n    kind: cnn{fair}\n  rule:")
+
+
+def test_networks_and_what_names_them_pass(check: Callable) -> None:
+    found = check(_fair())
+    assert found["models"]["fair_net"]["fair"]["before"] == "net"
+    assert found["explain"]["models"] == ["net"]
+
+
+def test_a_network_that_is_not_there_is_named_with_its_line(check: Callable) -> None:
+    assert _problems(check, NETS.replace("    - net\n", "    - nett\n")) == [
+        "line 32: explain.models.0: 'nett' is no network under `models`; did you mean 'net'?"
+    ]
+    (problem,) = _problems(check, _fair(before="svm"))
+    assert "models.fair_net.fair.before: 'svm' is no network under `models`" in problem
+    (problem,) = _problems(check, NETS.replace("epochs: 3", "network: smal"))
+    assert "there is no network 'smal'; did you mean 'small'?" in problem
+
+
+def test_a_group_that_the_data_set_lacks_is_named_with_those_it_has(check: Callable) -> None:
+    (problem,) = _problems(check, _fair(group="season"))
+    assert "the data set 'pets' has no group 'season'; its `groups`: weather" in problem
+    (problem,) = _problems(check, _fair(), dataset="day_night")
+    assert "'day_night' has no group 'weather'; its `groups`: none" in problem
+
+
+@pytest.mark.parametrize("key", ["crop", "cutout"])
+def test_augmentation_stays_within_the_images(check: Callable, key: str) -> None:
+    check(SMALL.replace("epochs: 3", f"{key}: 23"))
+    (problem,) = _problems(check, SMALL.replace("epochs: 3", f"{key}: 24"))
+    assert f"models.net.{key}: {key} must be less than the side of the images, 24 pixels" in problem

@@ -161,6 +161,55 @@ def embed(
 
 
 @app.command(rich_help_panel=WORKFLOW)
+def explain_network(
+    model: Path,
+    *,
+    manifest: PathOption,
+    images: PathOption,
+    settings: Json,
+    evaluate: Json = INTERVALS,
+    folder: PathOption,
+) -> None:
+    """Look inside a network: heat maps with their checks, filters, maps, patches, neighbours, dreams."""
+    from evenlight.stages import explain_network as stage
+
+    stage.explain_network(model, manifest, images, settings, evaluate, folder)
+
+
+@app.command(rich_help_panel=WORKFLOW)
+def explain_page(
+    model: Path,
+    *,
+    manifest: PathOption,
+    images: PathOption,
+    embedding: Path | None = None,
+    results: PathOption,
+    page: PathOption,
+) -> None:
+    """Write the page about one network."""
+    from evenlight.stages import explain_page as stage
+
+    stage.explain_page(model, manifest, images, embedding, results, page)
+
+
+@app.command(rich_help_panel=WORKFLOW)
+def compare_fair(
+    models: Annotated[list[Path], typer.Argument(help="the fair network, and the one to compare it with")],
+    *,
+    manifest: PathOption,
+    images: PathOption,
+    evaluate: Json = INTERVALS,
+    seed: int = 0,
+    target: PathOption,
+) -> None:
+    """Put a network whose training makes up for unequal groups beside the same without."""
+    from evenlight.stages import compare_fair as stage
+
+    model, *before = models
+    stage.compare_fair(model, before[0] if before else None, manifest, images, evaluate, seed, target)
+
+
+@app.command(rich_help_panel=WORKFLOW)
 def report(
     dataset: str,
     *,
@@ -168,13 +217,14 @@ def report(
     version: Json,
     manifest_folder: PathOption,
     images: PathOption,
+    models: PathOption,
     results: PathOption,
     page: PathOption,
 ) -> None:
     """Write the page that people open."""
     from evenlight.stages import report as stage
 
-    stage.report(dataset, params, version, manifest_folder, images, results, page)
+    stage.report(dataset, params, version, manifest_folder, images, models, results, page)
 
 
 @app.command(rich_help_panel=WORKFLOW)

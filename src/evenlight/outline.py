@@ -17,6 +17,18 @@ def networks(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(name for name, options in models.items() if is_network(options["kind"]))
 
 
+def explained(params: Mapping[str, Any]) -> list[str]:
+    """Names of the networks to look inside, sorted; none without `explain:`."""
+    if not params.get("explain"):
+        return []
+    return sorted(params["explain"]["models"]) or networks(params["models"])
+
+
+def fair(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Names of the networks whose training makes up for unequal groups, sorted."""
+    return [name for name in networks(models) if models[name]["fair"]]
+
+
 def spaces(params: Mapping[str, Any]) -> list[str]:
     """Spaces to draw: the feature table and every network's last layer; none without `embed:`."""
     return ["features", *networks(params["models"])] if params.get("embed") else []

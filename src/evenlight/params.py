@@ -19,6 +19,7 @@ from evenlight.audit.registry import check_module, check_names
 from evenlight.evaluation.ablation import Ablation
 from evenlight.evaluation.importance import Importance
 from evenlight.evaluation.telling import FeatureSummary
+from evenlight.explain.settings import Explain
 from evenlight.feature_table import family, family_names
 from evenlight.models.classical import kind_module, kind_names
 from evenlight.models.cnn_options import CnnOptions
@@ -206,6 +207,7 @@ def _params_model() -> type[BaseModel]:
         ablation=(Ablation | None, Field(None, description="absent: feature families are not compared")),
         importance=(Importance | None, Field(None, description="absent: no family is shuffled")),
         evaluate=(Evaluate, Evaluate()),
+        explain=(Explain | None, Field(None, description="absent: no look inside the networks")),
         embed=(Embed | None, Field(None, description="absent: no pictures of the feature space")),
         max_quarantine=(float, Field(1.0, ge=0, le=1, description="largest share of quarantined files")),
         tracking=(Tracking, Tracking()),

@@ -6,6 +6,7 @@ from typing import Any
 from evenlight.errors import UserError, did_you_mean
 from evenlight.feature_table import column_names
 from evenlight.models.classical import family_of
+from evenlight.outline import fair, networks
 
 Problem = tuple[int, str]
 Place = Callable[[tuple[Any, ...], str], Problem]
@@ -44,6 +45,8 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
         section = params.get(path[0])
         if isinstance(section, Mapping):
             problems += _check_families(path, section.get(path[1]), computed, place)
+    if is_valid:
+        problems += _check_networks(params, place)
     if params.get("ablation") and not computed:
         problems.append(place(("ablation",), "there are no `features` to compare; remove the section"))
     return problems
@@ -89,6 +92,45 @@ def _check_families(path: tuple[Any, ...], wanted: Any, computed: list[str], pla
         for number, name in enumerate(wanted if isinstance(wanted, list) else [])
         if name not in computed
     ]
+
+
+def _check_networks(params: Mapping[str, Any], place: Place) -> list[Problem]:
+    """Networks that other keys name are there, and their options fit the images and the data set's groups."""
+    names = networks(params["models"])
+    problems = [
+        place(path, f"{name!r} is no network under `models`{did_you_mean(name, names)}")
+        for path, name in _named_networks(params)
+        if name not in names
+    ]
+    groups = params["datasets"].get(params["dataset"], {}).get("groups", [])
+    side = min(params["standardize"]["size"])
+    for name in names:
+        options = params["models"][name]
+        path: tuple[Any, ...] = ("models", name)
+        for key in ("crop", "cutout"):
+            if options[key] >= side:
+                words = f"{key} must be less than the side of the images, {side} pixels"
+                problems.append(place((*path, key), words))
+        if options["fair"] and options["fair"]["group"] not in groups:
+            words = f"the data set {params['dataset']!r} has no group {options['fair']['group']!r}; its `groups`: "
+            problems.append(place((*path, "fair", "group"), words + (", ".join(groups) or "none")))
+    return problems
+
+
+def _named_networks(params: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], str]]:
+    """Key paths and names of the networks that other keys ask for."""
+    found: list[tuple[tuple[Any, ...], str]] = [
+        (("explain", "models", number), name)
+        for number, name in enumerate((params["explain"] or {}).get("models", []))
+    ]
+    for name, options in params["features"].items():
+        if "model" in options:
+            found.append((("features", name, "model"), options["model"]))
+    for name in fair(params["models"]):
+        before = params["models"][name]["fair"]["before"]
+        if before is not None:
+            found.append((("models", name, "fair", "before"), before))
+    return found
 
 
 def _named_columns(options: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], Any]]:
