@@ -1,6 +1,7 @@
 """A data set on disk, read through its manifest: usable rows, their images, their features."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_BLOCK = 64  # images in memory at a time
+
+
 def usable_rows(manifest: Path) -> "pd.DataFrame":
     """Rows of the manifest that are not quarantined, in path order."""
     table = read_table(manifest)
@@ -27,20 +31,49 @@ def shard_places(rows: "pd.DataFrame") -> list[np.ndarray]:
     return [np.flatnonzero(shards == shard) for shard in sorted(set(shards))]
 
 
+class MappedImages:
+    """Standardized images of manifest rows, read from memory-mapped shards when they are asked for.
+
+    Like an array it has a length, a `shape` (N, H, W, C), and gives rows by slice or by row numbers: uint8
+    (n, H, W, C). Memory holds what is asked for, however many images there are.
+    """
+
+    def __init__(self, rows: "pd.DataFrame", folder: Path) -> None:
+        names, self._shards = np.unique(rows["shard"].to_numpy(dtype=str), return_inverse=True)
+        self._numbers = rows["row"].to_numpy()
+        # every open map holds a file handle, of which a process has about a thousand
+        self._map = lru_cache(maxsize=256)(lambda shard: read_array(folder / f"{names[shard]}.npy"))
+        self.shape: tuple[int, ...] = (len(rows), *(self._map(0).shape[1:] if len(rows) else (0, 0, 0)))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        shards, numbers = self._shards[rows], self._numbers[rows]
+        images = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
+        for shard in np.unique(shards):
+            here = shards == shard
+            images[here] = self._map(int(shard))[numbers[here]]
+        return images
+
+
 def load_images(rows: "pd.DataFrame", folder: Path) -> np.ndarray:
     """Standardized images of these manifest rows, in their order: uint8 (N, H, W, C)."""
-    shards = rows["shard"].to_numpy(dtype=object)
-    numbers = rows["row"].to_numpy()
-    images: np.ndarray | None = None
-    for shard in sorted(set(shards)):
-        array = read_array(folder / f"{shard}.npy")
-        if images is None:
-            images = np.empty((len(rows), *array.shape[1:]), dtype=np.uint8)
-        here = np.flatnonzero(shards == shard)
-        images[here] = array[numbers[here]]
-    if images is None:
-        return np.empty((0, 0, 0, 0), dtype=np.uint8)
-    return images
+    return MappedImages(rows, folder)[:]
+
+
+def channel_statistics(images: np.ndarray | MappedImages) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel of uint8 images (N, H, W, C), each float64 (C,) in 0 to 1."""
+    channels = range(images.shape[3])
+    counts = np.zeros((len(channels), 256), dtype=np.int64)
+    for start in range(0, len(images), _BLOCK):
+        # one image at a time: bincount makes every byte eight
+        for image in images[start : start + _BLOCK]:
+            counts += [np.bincount(image[..., c].ravel(), minlength=256) for c in channels]
+    levels = np.arange(256) / 255
+    mean = counts @ levels / counts.sum(axis=1)
+    variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
+    return mean, np.sqrt(np.maximum(variance, 1e-6))
 
 
 def load_features(

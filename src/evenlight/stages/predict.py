@@ -26,20 +26,20 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
     rows = usable_rows(manifest)
     classes = description["classes"]
     scores = np.empty((len(rows), len(classes)), dtype=np.float32)
+    temperature = description["fit"].get("temperature", 1.0)
     if is_network(description["kind"]):
+        from evenlight.models.inference import network_logits, prepare_torch
         from evenlight.models.network_artifacts import load_network
-        from evenlight.models.training import prepare_torch, run_network
 
         prepare_torch(description["seed"])
         network = load_network(model)
         for here in shard_places(rows):
-            logits, _ = run_network(network, load_images(rows.iloc[here], images))
-            scores[here] = classical.softmax(logits)
+            logits = network_logits(network, load_images(rows.iloc[here], images))
+            scores[here] = classical.softmax(logits / temperature)
     else:
         from evenlight.models.classical_artifacts import load_classical
 
         estimator = load_classical(model)
-        temperature = description["fit"].get("temperature", 1.0)
         for here in shard_places(rows):
             values, _ = model_values(
                 rows.iloc[here],

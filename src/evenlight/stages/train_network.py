@@ -1,20 +1,35 @@
-"""Stage `train` for networks: standardized images -> weights and history."""
+"""Stage `train` for networks: standardized images -> weights, history and checks."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import check_training_classes, load_images, usable_rows
+from evenlight.dataset import MappedImages, check_training_classes, kept_together, usable_rows
+from evenlight.errors import UserError, did_you_mean
 from evenlight.models.artifacts import describe
-from evenlight.models.cnn_options import CnnOptions
+from evenlight.models.checkpoints import Checkpoint
+from evenlight.models.classical import fit_temperature
+from evenlight.models.cnn import Network
+from evenlight.models.cnn_options import CnnOptions, Fair
+from evenlight.models.devices import choose_device
+from evenlight.models.fair import group_codes
+from evenlight.models.inference import network_logits
 from evenlight.models.network_artifacts import save_network
-from evenlight.models.training import Epoch, train_network
+from evenlight.models.training import Epoch, Examples, Outcome, train_network
+from evenlight.models.training_checks import Trained, last_weights, training_checks
 from evenlight.progress import say
 from evenlight.runtime import seed_for
-from evenlight.storage import file_sha256, read_json, write_csv
+from evenlight.sources import sources
+from evenlight.storage import file_sha256, read_json, to_json, write_csv, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BLOCK = 1024  # images in memory at a time
 
 
 def train(
@@ -30,39 +45,136 @@ def train(
 ) -> None:
     """Train one network; the best validation epoch's weights are kept.
 
+    `checkpoint.safetensors` holds every epoch until all is written: a training that was interrupted goes on from it.
+
+    Args:
+        name: of the model.
+        options: its entry in params.yaml.
+        region, standardize: settings that the images were made with, for its description.
+        seed: of everything random.
+        manifest: manifest.parquet.
+        classes: classes.json.
+        images: folder of the standardized shards.
+        folder: where the model goes.
+
     Raises:
-        UserError: the training images are of one class, or too small for the network.
+        UserError: the training images are of one class, too small for the network, or without the group that fair
+            training asks for; there is no such device; or the loss is not a number from the start.
     """
-    rows = usable_rows(manifest)
-    names = read_json(classes)
-    train_rows, validation_rows = rows[rows["split"] == "train"], rows[rows["split"] == "validation"]
-    codes = train_rows["label_index"].to_numpy()
-    check_training_classes(codes, names)
-    pixels = load_images(train_rows, images)
-    validation = load_images(validation_rows, images), validation_rows["label_index"].to_numpy()
     settings = CnnOptions(**options)
-    say(f"training {name} on {len(codes):,} images, {settings.epochs} epochs")
-    network, history, best_epoch = train_network(
-        settings, pixels, codes, validation, len(names), seed_for(seed, name)
+    rows, names = usable_rows(manifest), read_json(classes)
+    training, validation = (
+        _examples(rows, split, images, settings.fair) for split in ("train", "validation")
     )
+    check_training_classes(training.codes, names)
+    facts = {
+        "options": settings.model_dump(),
+        "classes": names,
+        "region": dict(region),
+        "standardize": dict(standardize),
+        "seed": seed,
+        "data_hash": file_sha256(manifest),
+    }
+    checkpoint = Checkpoint(folder / "checkpoint.safetensors", _fingerprint(facts, rows, images))
+    say(f"training {name} on {len(training.codes):,} images, {settings.epochs} epochs")
+    outcome = train_network(
+        settings, training, validation, len(names), seed_for(seed, name), standardize["color"], checkpoint
+    )
+    logits = _logits(outcome.network, validation.images, len(names))
+    temperature = fit_temperature(logits, validation.codes)
+    if temperature is None:
+        say("  no validation image to make scores probabilities by: their temperature stays 1")
+    fit = {
+        "training_images": len(training.codes),
+        "best_epoch": outcome.best_epoch,
+        "temperature": 1.0 if temperature is None else temperature,
+        "calibrated_on": None if temperature is None else "validation images",
+    }
+    units = kept_together(rows[rows["split"] == "validation"])
+    facts_for_checks = _for_checks(names, outcome, training, validation, logits, units, temperature)
+    write_json(folder / "checks.json", training_checks(facts_for_checks))
+    _write_history(folder / "history.csv", outcome.history)
     description = describe(
-        name,
-        settings.model_dump(),
+        name, **facts, columns=None, families=[], input_shape=list(training.images.shape[1:]), fit=fit
+    )
+    save_network(folder, outcome.network, description)
+    checkpoint.remove()
+
+
+def _examples(rows: "pd.DataFrame", split: str, images: Path, fair: Fair | None) -> Examples:
+    """The images of a split."""
+    here = rows[rows["split"] == split]
+    groups = group_codes(_group(here, fair.group))[0] if fair else None
+    return Examples(MappedImages(here, images), here["label_index"].to_numpy(dtype=np.int64), groups)
+
+
+def _group(rows: "pd.DataFrame", name: str) -> np.ndarray:
+    """A group's values, str (N,)."""
+    column = f"group_{name}"
+    if column not in rows:
+        known = [other.removeprefix("group_") for other in rows if other.startswith("group_")]
+        raise UserError(
+            f"params.yaml: fair training asks for the group {name!r}, which the data set lacks"
+            f"{did_you_mean(name, known)}; name it under its `groups`"
+        )
+    return rows[column].to_numpy(dtype=str)
+
+
+def _fingerprint(facts: Mapping[str, Any], rows: "pd.DataFrame", images: Path) -> str:
+    """sha256 of all that training depends on; of files that are large, what tells whether they were written again."""
+    import torch
+
+    shards = [(images / f"{shard}.npy").stat() for shard in sorted(set(rows["shard"]))]
+    everything = {
+        **facts,
+        "images": [[shard.st_size, shard.st_mtime_ns] for shard in shards],
+        "code": [file_sha256(Path(file)) for file in sources("evenlight.stages.train_network")],
+        "torch": torch.__version__,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "device": choose_device(facts["options"]["device"]).type,
+    }
+    return hashlib.sha256(to_json(everything).encode()).hexdigest()
+
+
+def _for_checks(
+    names: list[str],
+    outcome: Outcome,
+    training: Examples,
+    validation: Examples,
+    logits: np.ndarray,
+    units: np.ndarray,
+    temperature: float | None,
+) -> Trained:
+    """What the checks after training look at; `logits` and `units` are of the validation images."""
+    network = outcome.network
+    return Trained(
         classes=names,
-        region=dict(region),
-        standardize=dict(standardize),
-        columns=None,
-        families=[],
-        input_shape=list(pixels.shape[1:]),
-        seed=seed,
-        fit={"training_images": len(codes), "best_epoch": best_epoch},
-        data_hash=file_sha256(manifest),
+        history=outcome.history,
+        best_epoch=outcome.best_epoch,
+        diverged=outcome.diverged,
+        last_weights=last_weights(network),
+        train_codes=training.codes,
+        train_predicted=_logits(network, training.images, len(names)).argmax(axis=1),
+        codes=validation.codes,
+        logits=logits,
+        inverted_logits=_logits(network, validation.images, len(names), invert=True),
+        units=np.unique(units, return_inverse=True)[1],
+        temperature=temperature,
     )
-    save_network(folder, network, description)
+
+
+def _logits(
+    network: Network, images: np.ndarray | MappedImages, class_count: int, invert: bool = False
+) -> np.ndarray:
+    """Logits, float64 (N, K), of images that memory need not hold, or of the same with every level v made 255 - v."""
+    blocks = (images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK))
+    logits = [network_logits(network, 255 - block if invert else block) for block in blocks]
+    return np.concatenate(logits) if logits else np.empty((0, class_count))
+
+
+def _write_history(target: Path, history: list[Epoch]) -> None:
     columns = [field.name for field in fields(Epoch)]
-    write_csv(
-        folder / "history.csv", columns, [[_plain(value) for value in astuple(epoch)] for epoch in history]
-    )
+    write_csv(target, columns, [[_plain(value) for value in astuple(epoch)] for epoch in history])
 
 
 def _plain(value: float) -> str:
