@@ -32,10 +32,23 @@ class Network(nn.Module):
         self.deviation: torch.Tensor
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("deviation", torch.ones(1, channels, 1, 1))
+        self.fixed_normalization = False
         self.trunk, self.head, self.classifier = trunk, head, classifier
 
     def set_normalization(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Mean and standard deviation per channel of the training images, in 0 to 1."""
+        """Mean and standard deviation per channel of the training images, in 0 to 1.
+
+        Without effect where the weights were trained under another normalization.
+        """
+        if not self.fixed_normalization:
+            self._normalize_by(mean, deviation)
+
+    def fix_normalization(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+        """The normalization that the weights were trained under: it stays, whatever the training images are like."""
+        self._normalize_by(mean, deviation)
+        self.fixed_normalization = True
+
+    def _normalize_by(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         self.mean.copy_(torch.from_numpy(mean).float().view(1, -1, 1, 1))
         self.deviation.copy_(torch.from_numpy(deviation).float().view(1, -1, 1, 1))
 
@@ -65,6 +78,11 @@ def build_network(options: "CnnOptions", input_shape: tuple[int, ...], class_cou
             weights asked for.
     """
     module = load_module(evenlight.models.networks, options.network, "network")
+    if options.weights == "default" and not getattr(module, "PRETRAINED", False):
+        raise UserError(
+            f"params.yaml: there are no published weights of network {options.network!r}; choose weights: none, or"
+            " one of torchvision's networks"
+        )
     if min(input_shape[:2]) < module.SMALLEST_SIDE:
         raise UserError(
             f"params.yaml: network {options.network!r} needs images of at least {module.SMALLEST_SIDE} pixels a"
