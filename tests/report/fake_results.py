@@ -16,6 +16,7 @@ from evenlight import storage
 from evenlight.evaluation.comparison import compare_models
 from evenlight.outline import is_network
 from evenlight.report.charts import history_picture, scatter_picture
+from evenlight.report.page import Shown
 
 _ROWS = 256  # images really stored; a larger manifest points at them again
 SPLITS = ("train", "validation", "test")
@@ -95,6 +96,7 @@ class FakeResults:
     region: str = "none"
     summary: dict[str, Any] = field(default_factory=dict)  # what differs in summary.json
     comparison: dict[str, Any] = field(default_factory=dict)  # and in comparison.json
+    checks: list[dict[str, Any]] = field(default_factory=list)  # of networks
     classes_without_test: tuple[int, ...] = ()
     color: str = "rgb"
     gallery: int = 24
@@ -150,17 +152,17 @@ class FakeResults:
                     "standardize": {"size": [48, 48], "color": self.color},
                     "region": {"method": self.region},
                     "audit": {"minimum_group": 30, "checks": {}},
-                    "evaluate": {"confidence": 0.95, "gallery": self.gallery},
+                    "evaluate": {"confidence": 0.95},
                     "ablation": {"folds": 5},
                 }
             ),
             "model_folders": [self.root / name for name in self.wrong],
+            "trained": self.root / "models",
             "leaderboard": self.root / "leaderboard.csv",
             "best": self.root / "best.json",
             "comparison": self.root / "comparison.json",
             "features": self.root / "features",
-            "boundaries": classical,
-            "importances": classical,
+            "shown": Shown(self.gallery, boundaries=set(classical), importances=set(classical)),
             "embeddings": [self._embedding(codes, splits, draws)],
             "code_version": {"evenlight": "0.1.0", "packages": {"numpy": "2.4.6"}},
             "page": self.root / "index.html",
@@ -306,7 +308,18 @@ class FakeResults:
         else:
             storage.write_bytes(folder / "boundary.png", noise(self.chart_width, self.chart_width))
             write_importance(folder / "importance.json", name, int((splits == "test").sum()))
+        self._trained(name)
         return said == codes
+
+    def _trained(self, name: str) -> None:
+        """How the model came to be; a list of two values was searched for every SVM."""
+        facts = dict.fromkeys(("name", "kind", "options", "classes", "standardize", "columns"))
+        facts |= dict.fromkeys(("families", "input_shape", "seed", "data_hash"))
+        tried = [{"options": {"C": C}, "rows": 160, "right": 100 + C, "n": 160} for C in (1, 10)]
+        fit = {"chosen": {"C": 10, "gamma": "scale"}, "search": tried} if name == "rbf_svm" else {}
+        storage.write_json(self.root / "models" / name / "model.json", facts | {"fit": fit})
+        if is_network(_kind(name)):
+            storage.write_json(self.root / "models" / name / "checks.json", self.checks)
 
     def _embedding(self, codes: np.ndarray, splits: np.ndarray, draws: np.random.Generator) -> Path:
         path = self.root / "embeddings" / "features.json"

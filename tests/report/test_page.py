@@ -11,7 +11,7 @@ from evenlight import storage
 from evenlight.audit.findings import SEVERITIES
 from evenlight.errors import UserError
 from evenlight.report.models_view import Axis
-from evenlight.report.page import write_page
+from evenlight.report.page import Shown, write_page
 
 
 def test_hostile_names_are_text_only(tmp_path):
@@ -90,10 +90,41 @@ def test_what_features_are_worth_and_what_models_lean_on(tmp_path):
     assert (
         details.count('class="chart" src="data:image/webp;base64,') == 5
     )  # 2 boundaries, history, embeddings
-    arguments = FakeResults(tmp_path).write() | {"boundaries": ["threshold"], "importances": []}
+    arguments = FakeResults(tmp_path).write() | {"shown": Shown(24, boundaries={"threshold"})}
     write_page(**arguments)
     html = arguments["page"].read_text()
     assert ("What the model leans on" in html, html.count("Decision boundary")) == (False, 1)
+
+
+def test_what_a_search_chose_and_what_it_tried(tmp_path):
+    page = made(FakeResults(tmp_path))
+    (section,) = re.findall(r"What was chosen</h4>.*?</table>", page.html, re.S)
+    assert "<code>C: 10</code> won among 2 candidates" in section
+    rows = re.findall(
+        r'<tr><th scope="row">(.*?)</th><td class="n">160</td><td class="n">(.*?)</td>', section
+    )
+    assert rows == [("10 (chosen)", "68.8\N{NO-BREAK SPACE}%"), ("1", "63.1\N{NO-BREAK SPACE}%")]
+
+
+def test_what_went_wrong_in_training_is_on_the_first_screen(tmp_path):
+    fine = {
+        "check": "divergence",
+        "severity": "ok",
+        "subject": "cnn_small",
+        "sentence": "Fine.",
+        "numbers": {},
+    }
+    page = made(FakeResults(tmp_path, checks=[fine, fine]))
+    assert "cnn_small: the 2 checks after training found nothing." in page.text
+    dead = fine | {
+        "check": "dead_outputs",
+        "severity": "serious",
+        "sentence": "Never says <b>night</b>. Do it.",
+    }
+    page = made(FakeResults(tmp_path, checks=[dead, fine]))
+    verdict = page.html.split('<section id="files">')[0]
+    assert "cnn_small: Never says &lt;b&gt;night&lt;/b&gt;" in verdict
+    assert "found nothing" not in page.text
 
 
 def test_undefined_is_never_zero(tmp_path):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evenlight.report.inline import Wrong
@@ -17,7 +17,9 @@ class Model:
 
     `metrics` is its metrics.json, `wrong` the misclassified test images to show, out of `wrong_total`, most
     confident first. `history` and `boundary` are data URIs of its learning curves and its decision boundary, empty
-    for models without; `importance` is what `features_view.importance_view` gives.
+    for models without; `importance` is what `features_view.importance_view` gives, `search` the candidates that were
+    tried by cross-validation, `chosen` the hyper-parameters that won. Of networks `checks` is checks.json, `explained`
+    says whether a page looks inside, `fair` is fair.json where training made up for unequal groups.
     """
 
     metrics: dict[str, Any]
@@ -26,6 +28,11 @@ class Model:
     history: str = ""
     boundary: str = ""
     importance: Mapping[str, Any] | None = None
+    search: Sequence[Mapping[str, Any]] = ()
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    checks: Sequence[Mapping[str, Any]] = ()
+    explained: bool = False
+    fair: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -101,7 +108,27 @@ def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dic
         "history": model.history,
         "boundary": model.boundary,
         "importance": model.importance,
+        "search": _candidates(model),
+        "checks": model.checks,
+        "explained": model.explained,
+        "fair": model.fair,
     }
+
+
+def _candidates(model: Model) -> list[dict[str, Any]]:
+    """What was tried by cross-validation, the winner first, then those that came furthest."""
+
+    def rank(tried: Mapping[str, Any]) -> tuple[bool, int, float]:
+        return (not _won(tried, model), -tried["rows"], -tried["right"] / tried["n"])
+
+    return [
+        {**tried, "share": tried["right"] / tried["n"], "won": _won(tried, model)}
+        for tried in sorted(model.search, key=rank)
+    ]
+
+
+def _won(tried: Mapping[str, Any], model: Model) -> bool:
+    return all(model.chosen[key] == value for key, value in tried["options"].items())
 
 
 def baseline(models: Sequence[Model]) -> float | None:

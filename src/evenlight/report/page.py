@@ -7,13 +7,14 @@ lives in `verdicts.py` and in the checks of the audit, that of definitions in th
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evenlight import storage
 from evenlight.errors import UserError
+from evenlight.models.artifacts import load_description
 from evenlight.outline import is_network
 from evenlight.report import files_view
 from evenlight.report.audit_view import Check, audit_checks
@@ -130,6 +131,21 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return pairs
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What there is of the models; asked of the settings, because a file may be left from earlier ones.
+
+    At most `gallery` wrong images of each are shown; the sets name the models with boundary.png, importance.json,
+    explanations.html and fair.json.
+    """
+
+    gallery: int
+    boundaries: Set[str] = frozenset()
+    importances: Set[str] = frozenset()
+    explained: Set[str] = frozenset()
+    fair: Set[str] = frozenset()
+
+
 # ---------------------------------------------------------------------------------------------------- files
 
 
@@ -143,12 +159,12 @@ def write_page(
     region: Path | None,
     params_json: str,
     model_folders: Sequence[Path],
+    trained: Path,
     leaderboard: Path,
     best: Path,
     comparison: Path,
     features: Path | None,
-    boundaries: Sequence[str],
-    importances: Sequence[str],
+    shown: Shown,
     embeddings: Sequence[Path],
     code_version: dict[str, Any],
     page: Path,
@@ -162,12 +178,13 @@ def write_page(
         audit: folder with findings.json and evidence.json.
         region: picture of the area of interest before and after, or None without one.
         params_json: the resolved params as JSON text; `standardize.color`, `region.method`, `audit.minimum_group`
-            and `evaluate` are read from it.
+            and `evaluate.confidence` are read from it.
         model_folders: results/<dataset>/<model> of each model, with metrics.json, misclassified.csv and, for
             networks, history.png.
+        trained: folder of the models, each with model.json and, for networks, checks.json.
         leaderboard, best, comparison: leaderboard.csv, best.json and comparison.json.
         features: folder with summary.json, ablation.json where there is one, and their pictures; or None.
-        boundaries, importances: models with boundary.png, and those with importance.json.
+        shown: what there is of each model.
         embeddings: embeddings/<space>.json files; the pictures lie beside them.
         code_version: names to versions, commits or hashes; shown as it is, so it must hold no time.
         page: where to write.
@@ -186,8 +203,9 @@ def write_page(
         return Thumbnails(table, standardized, color, Room(room))
 
     pictures = Room(_PICTURE_ROOM)
-    shown = _Shown(params["evaluate"]["gallery"], set(boundaries), set(importances))
-    models = _read_models(model_folders, leaderboard, chosen, shown, thumbnails(_WRONG_ROOM), pictures)
+    models = _read_models(
+        model_folders, trained, leaderboard, chosen, shown, thumbnails(_WRONG_ROOM), pictures
+    )
     inputs = PageInputs(
         dataset=dataset,
         summary=facts,
@@ -215,15 +233,6 @@ def write_page(
     storage.write_text(page, build_page(inputs))
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What of each model is shown: so many wrong images, and which models have boundaries and importances."""
-
-    gallery: int
-    boundaries: set[str]
-    importances: set[str]
-
-
 def _read_features(folder: Path, ablated: bool, pictures: Room) -> Features:
     """The section on features; asked of the settings, because a file may be left from earlier ones."""
     return features_view(
@@ -236,9 +245,10 @@ def _read_features(folder: Path, ablated: bool, pictures: Room) -> Features:
 
 def _read_models(
     folders: Sequence[Path],
+    trained: Path,
     leaderboard: Path,
     chosen: str,
-    shown: _Shown,
+    shown: Shown,
     thumbnails: Thumbnails,
     pictures: Room,
 ) -> list[Model]:
@@ -249,16 +259,21 @@ def _read_models(
     models = {}
     for metrics, folder in sorted(read, key=lambda pair: pair[0]["model"] != chosen):
         name, wrong = metrics["model"], _read_csv(folder / "misclassified.csv")
-        has_boundary, has_importance = name in shown.boundaries, name in shown.importances
+        fit, network = load_description(trained / name)["fit"], is_network(metrics["kind"])
         models[name] = Model(
             metrics,
             wrong=thumbnails.wrong(wrong[: shown.gallery], metrics["classes"]),
             wrong_total=len(wrong),
-            history=pictures.take(chart_uri(folder / "history.png")) if is_network(metrics["kind"]) else "",
-            boundary=pictures.take(chart_uri(folder / "boundary.png")) if has_boundary else "",
+            history=pictures.take(chart_uri(folder / "history.png")) if network else "",
+            boundary=pictures.take(chart_uri(folder / "boundary.png")) if name in shown.boundaries else "",
             importance=importance_view(storage.read_json(folder / "importance.json"))
-            if has_importance
+            if name in shown.importances
             else None,
+            search=fit.get("search", ()),
+            chosen=fit.get("chosen", {}),
+            checks=storage.read_json(trained / name / "checks.json") if network else (),
+            explained=name in shown.explained,
+            fair=storage.read_json(folder / "fair.json") if name in shown.fair else None,
         )
     return [models[metrics["model"]] for metrics, _ in read]
 

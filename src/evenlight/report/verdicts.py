@@ -101,6 +101,7 @@ def findings(
     found += [Finding(INFO, note, "files") for note in summary["notes"]]
     has_floor = any(entry["kind"] in FLOORS for entry in comparison["models"])
     found += _floors(comparison) if has_floor else _baseline(models, rules)
+    found += [finding for model in models for finding in _training(model)]
     if best and best.test:
         found += [
             *_leaks(best),
@@ -202,6 +203,19 @@ def _baseline(models: "Sequence[Model]", rules: Rules) -> list[Finding]:
             sentence = f"{name} is not shown to be better than {says}: {_rate(accuracy, rules)} includes it."
             found.append(Finding(NOT_ENOUGH, sentence, "models"))
     return found
+
+
+def _training(model: "Model") -> list[Finding]:
+    """What went wrong when a network was trained; one sentence where nothing did."""
+    name = visible_text(model.name)
+    told = [f for f in model.checks if f["severity"] != OK]
+    if model.checks and not told:
+        return [
+            Finding(OK, f"{name}: the {len(model.checks)} checks after training found nothing.", "details")
+        ]
+    return [
+        Finding(f["severity"], f"{name}: {visible_text(headline(f['sentence']))}", "details") for f in told
+    ]
 
 
 def _undefined_classes(best: "Model") -> list[Finding]:

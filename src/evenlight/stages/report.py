@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from evenlight.models.classical import with_boundary, with_importance
-from evenlight.outline import spaces
-from evenlight.report.page import write_page
+from evenlight.outline import explained, fair, spaces
+from evenlight.report.page import Shown, write_page
 from evenlight.storage import to_json
 
 
@@ -15,6 +15,7 @@ def report(
     version: dict[str, Any],
     manifest_folder: Path,
     images: Path,
+    models: Path,
     results: Path,
     page: Path,
 ) -> None:
@@ -26,6 +27,7 @@ def report(
         version: package name -> version, for the method section.
         manifest_folder: with manifest.parquet and summary.json.
         images: folder of the standardized arrays, for thumbnails.
+        models: folder of the models, for how they were trained.
         results: results/<dataset>, with audit/ and, where there is an area of interest, region.png.
         page: file to write.
     """
@@ -38,12 +40,18 @@ def report(
         region=results / "region.png" if params["region"]["method"] != "none" else None,
         params_json=to_json(params),
         model_folders=[results / name for name in params["models"]],
+        trained=models,
         leaderboard=results / "leaderboard.csv",
         best=results / "best.json",
         comparison=results / "comparison.json",
         features=results / "features",
-        boundaries=with_boundary(params["models"]),
-        importances=with_importance(params),
+        shown=Shown(
+            gallery=params["evaluate"]["gallery"],
+            boundaries=set(with_boundary(params["models"])),
+            importances=set(with_importance(params)),
+            explained=set(explained(params)),
+            fair=set(fair(params["models"])),
+        ),
         embeddings=[results / "embeddings" / f"{space}.json" for space in spaces(params)],
         code_version=version,
         page=page,
