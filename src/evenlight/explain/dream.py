@@ -16,8 +16,8 @@ from evenlight.explain.layers import listening
 from evenlight.explain.settings_dream import Dream
 from evenlight.models.classical import softmax
 from evenlight.models.cnn import Network
-from evenlight.models.optimizers import AdamW
 from evenlight.models.inference import run_network, to_tensor
+from evenlight.models.optimizers import AdamW
 
 LAST_MAPS = "trunk"
 MOMENTUM = 0.9  # of Adam, as is usual

@@ -14,8 +14,8 @@ from evenlight.explain.dream import LAST_MAPS, MOMENTUM, activations, highest, t
 from evenlight.explain.layers import convolution_layers
 from evenlight.explain.settings_dream import Style
 from evenlight.models.cnn import Network
-from evenlight.models.optimizers import AdamW
 from evenlight.models.inference import to_tensor
+from evenlight.models.optimizers import AdamW
 
 
 @dataclass(frozen=True)
