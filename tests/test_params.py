@@ -477,6 +477,8 @@ def test_a_network_that_is_not_there_is_named_with_its_line(check: Callable) -> 
     ]
     (problem,) = _problems(check, _fair(before="svm"))
     assert "models.fair_net.fair.before: 'svm' is no network under `models`" in problem
+    (problem,) = _problems(check, NETS + "  methods: [saliensy]\n")
+    assert "explain.methods.0: there is no method 'saliensy'; did you mean 'saliency'?" in problem
     (problem,) = _problems(check, NETS.replace("epochs: 3", "network: smal"))
     assert "there is no network 'smal'; did you mean 'small'?" in problem
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evenlight.errors import UserError, did_you_mean
+from evenlight.explain.attribution import METHODS
 from evenlight.feature_table import column_names
 from evenlight.models.classical import family_of
 from evenlight.outline import fair, networks
@@ -102,6 +103,10 @@ def _check_networks(params: Mapping[str, Any], place: Place) -> list[Problem]:
         for path, name in _named_networks(params)
         if name not in names
     ]
+    for number, method in enumerate((params["explain"] or {}).get("methods", [])):
+        if method not in METHODS:
+            words = f"there is no method {method!r}{did_you_mean(method, list(METHODS))}"
+            problems.append(place(("explain", "methods", number), words))
     groups = params["datasets"].get(params["dataset"], {}).get("groups", [])
     side = min(params["standardize"]["size"])
     for name in names:

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from evenlight.explain.settings_dream import Dream, Style
 from evenlight.settings import Settings
 
 
@@ -26,4 +27,6 @@ class Explain(Settings):
     channels: int = Field(12, ge=1, le=64, description="of a layer that are shown")
     patches: int = Field(8, ge=1, le=24, description="image parts shown per channel")
     neighbours: int = Field(5, ge=1, le=10, description="nearest training images shown")
+    dream: Dream | None = Field(Dream(), description="pictures that the network draws; null: none")
+    style: Style | None = Field(None, description="one image in the style of another; null: none")
     seed: int = Field(0, ge=0)
