@@ -1,11 +1,14 @@
 """Counts, moments and percentiles of the whole levels of images, for the feature families."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 LEVELS = 256
+# calcHist divides floats: where a bin begins at a whole level, rounding could push that level into the bin below
+_NUDGE = 2**-10
 
 
 def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndarray:
@@ -34,21 +37,59 @@ def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndar
     return counts
 
 
-@lru_cache(maxsize=4)
-def _cell_numbers(shape: tuple[int, int, int], rows: int, columns: int) -> np.ndarray:
-    """Number of the image and cell of every pixel: uint8 (N, H * W)."""
+def joint_counts(
+    channels: Sequence[np.ndarray],
+    levels: Sequence[int],
+    bins: Sequence[int],
+    rows: int = 1,
+    columns: int = 1,
+) -> np.ndarray:
+    """How many pixels fall into each joint bin of three channels, in every cell of a grid (`level_counts`).
+
+    Args:
+        channels: three uint8 (N, H, W) of at most 2**24 pixels each, with H >= rows and W >= columns.
+        levels: of each channel, at most 256; bin i of n begins at level i * levels / n, rounded up.
+        bins: of each channel; rows * columns times the first at most 256.
+        rows, columns: cells of the grid.
+
+    Returns:
+        float32 (N * rows * columns, *bins), image by image and its cells row by row; whole numbers.
+    """
+    count, cells = len(channels[0]), rows * columns
+    counts = np.empty((count * cells, *bins), dtype=np.float32)
+    bin_of = (np.arange(LEVELS) * bins[0] // levels[0]).astype(np.uint8)
+    ranges = [limit for most in levels[1:] for limit in (-_NUDGE, most - _NUDGE)]
+    # cell number and first bin are one axis of a histogram of many images, for there are at most three fast axes
+    step = LEVELS // (cells * bins[0])
+    for start in range(0, count, step):
+        first, *others = (np.ascontiguousarray(channel[start : start + step]) for channel in channels)
+        size = len(first) * cells
+        codes = cv2.LUT(first.reshape(len(first), -1), bin_of)
+        codes += _cell_numbers(first.shape, rows, columns, bins[0])
+        counts[start * cells : start * cells + size] = cv2.calcHist(
+            [codes, *(other.reshape(codes.shape) for other in others)],
+            [0, 1, 2],
+            None,
+            [size * bins[0], *bins[1:]],
+            [0, size * bins[0], *ranges],
+        ).reshape(size, *bins)
+    return counts
+
+
+@lru_cache(maxsize=8)
+def _cell_numbers(shape: tuple[int, int, int], rows: int, columns: int, step: int = 1) -> np.ndarray:
+    """Number of the image and cell of every pixel, times `step`: uint8 (N, H * W)."""
     count, height, width = shape
     row_of = (np.arange(height) * rows + rows - 1) // height
     column_of = (np.arange(width) * columns + columns - 1) // width
     cell_of = np.add.outer(row_of * columns, column_of).reshape(-1)
-    return np.add.outer(np.arange(count) * rows * columns, cell_of).astype(np.uint8)
+    numbers = np.add.outer(np.arange(count) * rows * columns, cell_of)
+    return (numbers * step).astype(np.uint8)
 
 
-def bin_shares(counts: np.ndarray, bins: int, levels: int = LEVELS) -> np.ndarray:
-    """Level counts (N, 256) below `levels` as shares of equal bins; each row sums to 1: float32 (N, bins)."""
-    shares = counts @ _members(bins, levels)
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
+def bin_counts(counts: np.ndarray, bins: int, levels: int = LEVELS) -> np.ndarray:
+    """Level counts (N, 256) below `levels`, summed up in equal bins (`joint_counts`): float32 (N, bins)."""
+    return counts @ _members(bins, levels)
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+HSV_LEVELS = (180, 256, 256)  # of 8-bit hue, saturation and value
+
 
 def gray(images: np.ndarray) -> np.ndarray:
     """Grey levels .299 R + .587 G + .114 B (`cv2.COLOR_RGB2GRAY`) of uint8 RGB (N, H, W, 3): uint8 (N, H, W)."""
@@ -12,6 +14,13 @@ def gray(images: np.ndarray) -> np.ndarray:
 def hsv(images: np.ndarray) -> np.ndarray:
     """Hue 0 to 179, saturation and value 0 to 255 (`cv2.COLOR_RGB2HSV`): uint8 (N, H, W, 3)."""
     return _converted(images, cv2.COLOR_RGB2HSV)
+
+
+def hsv_planes(images: np.ndarray) -> list[np.ndarray]:
+    """The same as three planes: uint8 (N, H, W) each."""
+    count, height, width, _ = images.shape
+    planes = cv2.split(hsv(images).reshape(count, height * width, 3))
+    return [plane.reshape(count, height, width) for plane in planes]
 
 
 def lab(images: np.ndarray) -> np.ndarray:

@@ -254,6 +254,24 @@ class TestHistograms:
         expected = np.bincount(hsv_of(image)[:, 0] * bins // 180, minlength=bins) / (6 * 180)
         np.testing.assert_allclose((found**2).sum(axis=1), expected, rtol=1e-5)
 
+    @pytest.mark.parametrize("bins", [(12, 8, 8), (7, 3, 5), (100, 30, 30), (180, 2, 2)])
+    @pytest.mark.parametrize("grid", [(1, 1), (2, 3), (8, 8)])
+    def test_many_images_and_cells_are_counted_by_themselves(self, bins, grid):
+        """Few joint bins are counted together, many channel by channel; the numbers are those of plain counts."""
+        rows, columns = grid
+        images = noise(40, 48, 56, 3)
+        names = ("hue_bins", "saturation_bins", "value_bins")
+        options = hsv_grid.Options(rows=rows, columns=columns, **dict(zip(names, bins, strict=True)))
+        found = hsv_grid.extract(images, options).reshape(40, rows * columns, -1)
+        for number in (0, 5, 39):
+            hsv = hsv_of(images[number]).reshape(48, 56, 3)
+            part = hsv[(rows - 1) * 48 // rows :, (columns - 1) * 56 // columns :].reshape(-1, 3)
+            levels = zip(part.T, bins, (180, 256, 256), strict=True)
+            counts = [np.bincount(level * size // most, minlength=size) for level, size, most in levels]
+            assert np.array_equal(
+                found[number, -1], np.float32(np.concatenate(counts)) / np.float32(len(part))
+            )
+
     def test_joint_bins_are_named_by_hue_saturation_and_value(self):
         found = named(hsv_hist3d, one_color(BLUE))
         assert [name for name, share in found.items() if share] == ["hsv_hist3d_05_03_03"]

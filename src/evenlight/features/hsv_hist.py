@@ -1,16 +1,16 @@
 """Histograms of hue, saturation and value."""
 
-import cv2
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field
 
 from evenlight import pixels
 from evenlight.blocks import by_block
 from evenlight.columns import Column
-from evenlight.levels import LEVELS, bin_shares, level_counts
+from evenlight.levels import LEVELS, bin_counts, joint_counts, level_counts
 from evenlight.settings import Settings
-
-_HUES = 180  # levels of OpenCV's 8-bit hue
 
 COLUMNS = (
     Column("hsv_hist_h_*", "share of pixels", 0, 1, "hue, from red through green and blue back to red"),
@@ -61,13 +61,28 @@ def histograms(images: np.ndarray, options: Options, rows: int = 1, columns: int
 
 def _block_histograms(images: np.ndarray, options: Options, rows: int, columns: int) -> np.ndarray:
     count, height, width, _ = images.shape
-    hue, saturation, value = (
-        level_counts(channel.reshape(count, height, width), rows, columns)
-        for channel in cv2.split(pixels.hsv(images).reshape(count, height * width, 3))
-    )
-    shares = [
-        bin_shares(hue, options.hue_bins, _HUES),
-        bin_shares(saturation, options.saturation_bins, LEVELS),
-        bin_shares(value, options.value_bins, LEVELS),
-    ]
+    bins = [options.hue_bins, options.saturation_bins, options.value_bins]
+    planes = pixels.hsv_planes(images)
+    # one pass over the pixels instead of three, unless there are more joint bins than pixels to count
+    together = rows * columns * math.prod(bins) <= height * width and rows * columns * bins[0] <= LEVELS
+    counted = _joint_histograms if together else _single_histograms
+    counts = counted(planes, bins, rows, columns)
+    shares = [channel / channel.sum(axis=1, keepdims=True) for channel in counts]
     return np.column_stack(shares).reshape(count, -1)
+
+
+def _joint_histograms(
+    planes: Sequence[np.ndarray], bins: Sequence[int], rows: int, columns: int
+) -> list[np.ndarray]:
+    """Counts per hue, saturation and value bin: three float32 (N * cells, bins)."""
+    joint = joint_counts(planes, pixels.HSV_LEVELS, bins, rows, columns)
+    of_any_hue = joint.sum(axis=1)
+    return [joint.sum(axis=(2, 3)), of_any_hue.sum(axis=2), of_any_hue.sum(axis=1)]
+
+
+def _single_histograms(
+    planes: Sequence[np.ndarray], bins: Sequence[int], rows: int, columns: int
+) -> list[np.ndarray]:
+    """The same, channel by channel."""
+    channels = zip(planes, bins, pixels.HSV_LEVELS, strict=True)
+    return [bin_counts(level_counts(plane, rows, columns), *layout) for plane, *layout in channels]

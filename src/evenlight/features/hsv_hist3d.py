@@ -1,17 +1,13 @@
 """Joint histogram of hue, saturation and value: which shades there are, not only which hues and which levels."""
 
-import cv2
 import numpy as np
 from pydantic import Field
 
 from evenlight import pixels
 from evenlight.blocks import by_block
 from evenlight.columns import Column
+from evenlight.levels import joint_counts
 from evenlight.settings import Settings
-
-_LEVELS = (180, 256, 256)  # of OpenCV's 8-bit hue, saturation and value
-# calcHist divides floats: where a bin begins at a whole level, rounding could push that level into the bin below
-_NUDGE = 2**-10
 
 COLUMNS = (
     Column(
@@ -43,10 +39,7 @@ def extract(images: np.ndarray, options: Options) -> np.ndarray:
 
 
 def _block_roots(images: np.ndarray, bins: list[int]) -> np.ndarray:
-    ranges = [limit for levels in _LEVELS for limit in (-_NUDGE, levels - _NUDGE)]
-    shares = np.empty((len(images), *bins), dtype=np.float32)
-    for image, share in zip(pixels.hsv(images), shares, strict=True):
-        share[...] = cv2.calcHist([image], [0, 1, 2], None, bins, ranges)
+    shares = joint_counts(pixels.hsv_planes(images), pixels.HSV_LEVELS, bins)
     shares /= images.shape[1] * images.shape[2]
     return np.sqrt(shares, out=shares).reshape(len(images), -1)
 
