@@ -27,7 +27,7 @@ _STRENGTH, _ITERATIONS = 1.0, 1000  # of the probe
 _SPREADS = ("worst_group", "gap", "selection_ratio", "opportunity_gap")
 
 
-class TestImages(NamedTuple):
+class AskedImages(NamedTuple):
     """The test images, (N,) each: class codes, group codes, and code from 0 of the unit each belongs to."""
 
     codes: np.ndarray
@@ -36,7 +36,7 @@ class TestImages(NamedTuple):
 
 
 def compare_fairness(
-    images: TestImages,
+    images: AskedImages,
     classes: Sequence[str],
     names: Sequence[str],
     predicted: Mapping[str, np.ndarray],
@@ -119,7 +119,7 @@ class _Counts:
     """
 
     def __init__(
-        self, images: TestImages, groups: int, classes: int, predicted: Sequence[np.ndarray]
+        self, images: AskedImages, groups: int, classes: int, predicted: Sequence[np.ndarray]
     ) -> None:
         from scipy.sparse import csr_array
 
@@ -191,7 +191,7 @@ def _ratio(least: np.ndarray, most: np.ndarray) -> np.ndarray:
 
 
 def _one_model(
-    images: TestImages,
+    images: AskedImages,
     classes: Sequence[str],
     names: Sequence[str],
     said: np.ndarray,

@@ -9,7 +9,7 @@ import numpy as np
 from evenlight.dataset import kept_together, load_images, shard_places, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation.fair_training import (
-    TestImages,
+    AskedImages,
     compare_fairness,
     group_baselines,
     group_probe,
@@ -67,7 +67,7 @@ def compare_fair(
     folders = {"after": model} if before is None else {"before": before, "after": model}
     bootstrap, seed = Bootstrap.of(settings), seed_for(seed, description["name"], "fair")
     report = compare_fairness(
-        TestImages(codes[test], groups[test], units),
+        AskedImages(codes[test], groups[test], units),
         classes,
         names,
         {key: _predicted(folder, rows, classes, manifest)[test] for key, folder in folders.items()},
