@@ -244,11 +244,10 @@ def _named(rates: np.ndarray, *, ratio: bool) -> tuple[int, int, int]:
     apart = -_ratio(least, most) if ratio else most - least
     column = int(np.where(np.isfinite(apart), apart, -np.inf).argmax())
     here = rates[:, column]
-    return (
-        int(np.where(np.isfinite(here), here, np.inf).argmin()),
-        int(np.where(np.isfinite(here), here, -np.inf).argmax()),
-        column,
-    )
+    low = int(np.where(np.isfinite(here), here, np.inf).argmin())
+    # the last of equal ones, so that two groups are named where all are alike
+    high = len(here) - 1 - int(np.where(np.isfinite(here), here, -np.inf)[::-1].argmax())
+    return low, high, column
 
 
 def _clustered(hits: np.ndarray, units: np.ndarray, bootstrap: Bootstrap, seed: int) -> Estimate:
