@@ -17,6 +17,7 @@ from evenlight.errors import UserError, did_you_mean
 from evenlight.models.training import to_tensor
 
 if TYPE_CHECKING:
+    from evenlight.dataset import MappedImages
     from evenlight.models.cnn import Network
 
 # what works on every value by itself, and rises where the value is positive
@@ -84,6 +85,12 @@ def _layer(convolution: _Call, calls: Sequence[_Call]) -> Layer:
     return Layer(convolution.name, last.name, (channels, height, width))
 
 
+def filters(network: "Network", layer: Layer) -> np.ndarray:
+    """The weights of a convolution: float32 (D, C, height, width)."""
+    weights = network.get_parameter(f"{layer.convolution}.weight")
+    return np.asarray(weights.detach().numpy())
+
+
 def feature_maps(network: "Network", images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
     """What comes out of modules of a network in evaluation mode.
 
@@ -103,7 +110,7 @@ def feature_maps(network: "Network", images: np.ndarray, names: Sequence[str]) -
 
 
 def maps_by_batch(
-    network: "Network", images: np.ndarray, names: Sequence[str]
+    network: "Network", images: "np.ndarray | MappedImages", names: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """`feature_maps` of some images at a time, each time with the number of their first: any number of images."""
     batch = max(1, _BATCH_PIXELS // (images.shape[1] * images.shape[2]))
