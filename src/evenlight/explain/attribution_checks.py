@@ -182,7 +182,7 @@ def baseline_maps(pictures: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     from evenlight.features.sobel import gradients
     from evenlight.pixels import gray
 
-    levels = gray(pictures)
+    levels = gray(pictures) if len(pictures) else np.zeros(pictures.shape[:3], dtype=np.uint8)
     along_x, along_y = (along.astype(np.float32) for along in gradients(levels))
     noise = np.random.Generator(np.random.PCG64(seed)).random(levels.shape, dtype=np.float32)
     return {"pixel_value": levels.astype(np.float32), "sobel": np.hypot(along_x, along_y), "random": noise}

@@ -12,7 +12,9 @@ from evenlight.pixels import gray
 ROWS_UP_TO = 24
 # of all values of a column: one bright pixel must not make all others white
 _SCALE_PERCENTILE = 99.5
-_DARKEST = 0.45  # of the picture under the colours, so that they show on black too
+_DARKEST = (
+    0.7  # gray level of black under the colours: a faint picture, so that it does not change their strength
+)
 _LABEL = "share of the column's scale: positive speaks for the class, negative against it"
 
 
@@ -26,8 +28,8 @@ def attribution_sheet(
 ) -> bytes:
     """Heat maps over gray pictures. A column has one scale for all its images, so that they can be compared.
 
-    Its end is the 99.5th percentile of the column's absolute values; larger ones keep the last colour. Signed maps are
-    blue - white - vermilion, unsigned ones use the upper half, white - vermilion.
+    Its end, which the note names, is the 99.5th percentile of the column's absolute values; larger ones keep the last
+    colour. Signed maps are blue - white - vermilion, unsigned ones use the upper half, white - vermilion.
 
     Args:
         pictures: uint8 RGB (N, H, W, 3), as people see them; the first 24 are drawn, and a note says so.
@@ -38,15 +40,16 @@ def attribution_sheet(
         title: of the sheet.
 
     Returns:
-        A PNG, at most 1400 pixels wide.
+        A PNG, at most 1400 pixels wide; without images it says that there is nothing to show.
     """
     count = min(len(pictures), ROWS_UP_TO)
+    if count == 0:
+        return sheet([], title=title)
     faded = _DARKEST + (1 - _DARKEST) / 255 * gray(pictures[:count]).astype(np.float64)
     titles = {name: METHODS[name].title for name in maps} | {name: BASELINES[name] for name in baselines}
-    columns = [
-        _column(values[:count], faded, signed=name in maps and METHODS[name].signed)
-        for name, values in [*maps.items(), *baselines.items()]
-    ]
+    signed = {name for name in maps if METHODS[name].signed}
+    shown = {name: values[:count] for name, values in [*maps.items(), *baselines.items()]}
+    columns = [_column(values, faded, name in signed) for name, values in shown.items()]
     cells = [
         [Cell(picture), *(column[row] for column in columns)] for row, picture in enumerate(pictures[:count])
     ]
@@ -56,9 +59,15 @@ def attribution_sheet(
         ["Image", *headings],
         rows[:count],
         title,
-        note=f"The first {count} of {len(pictures)} images." if count < len(pictures) else "",
+        note=_note({METHODS[name].title: shown[name] for name in maps}, count, len(pictures)),
         scale=Scale(-1, 1, _LABEL, diverging=True),
     )
+
+
+def _note(methods: Mapping[str, np.ndarray], count: int, total: int) -> str:
+    some = [f"the first {count} of {total} images"] if count < total else []
+    ends = [f"{title} {_reach(values):.2g}" for title, values in methods.items()]
+    return "; ".join([*some, "ends of the scales: " + ", ".join(ends)] if ends else some)
 
 
 def _column(values: np.ndarray, faded: np.ndarray, signed: bool) -> list[Cell]:
