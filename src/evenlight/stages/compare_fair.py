@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import kept_together, load_images, shard_places, usable_rows
+from evenlight.dataset import MappedImages, kept_together, usable_rows
 from evenlight.errors import UserError
 from evenlight.evaluation.fair_training import (
     AskedImages,
@@ -18,8 +18,8 @@ from evenlight.evaluation.fair_training import (
 from evenlight.evaluation.resampling import Bootstrap
 from evenlight.models.artifacts import load_description
 from evenlight.models.fair import WEIGHTED, effective_size, group_codes, image_weights
+from evenlight.models.inference import prepare_torch, run_network
 from evenlight.models.network_artifacts import load_network
-from evenlight.models.training import prepare_torch, run_network
 from evenlight.runtime import seed_for
 from evenlight.storage import read_table, write_json
 
@@ -118,16 +118,9 @@ def _predicted(folder: Path, rows: "pd.DataFrame", classes: list[str], manifest:
 
 
 def _features(folder: Path, rows: "pd.DataFrame", images: Path) -> np.ndarray:
-    """Last-layer features of all usable images, float64 (N, F); one shard in memory at a time."""
+    """Last-layer features of all usable images, float64 (N, F)."""
     prepare_torch(load_description(folder)["seed"])
-    network = load_network(folder)
-    features = np.empty((len(rows), 0))
-    for here in shard_places(rows):
-        _, found = run_network(network, load_images(rows.iloc[here], images))
-        if not features.shape[1]:
-            features = np.empty((len(rows), found.shape[1]))
-        features[here] = found
-    return features
+    return run_network(load_network(folder), MappedImages(rows, images))[1]
 
 
 def _table(
