@@ -62,16 +62,22 @@ def extract(images: np.ndarray, options: Options) -> np.ndarray:
 def spectrum_sums(grays: np.ndarray) -> np.ndarray:
     """Mean power per ring and total power per sector of uint8 (N, H, W): float32 (N, 13 + 8).
 
+    Pictures have at most 2**23 pixels, so that their sums are 32-bit integers.
     Power is |DFT|^2 / (H W), so it does not grow with the picture (Parseval: its sum is that of the squared pixels).
     """
     from scipy import fft
 
     count, height, width = grays.shape
-    means = np.array([cv2.mean(picture)[0] for picture in grays], dtype=np.float32)
-    faded = np.subtract(grays, means.reshape(-1, 1, 1), dtype=np.float32)
+    sums = cv2.reduce(grays.reshape(count, -1), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    means = sums.reshape(-1, 1, 1) * (1 / (height * width))
+    faded = grays.astype(np.float32)
+    faded -= means.astype(np.float32)
     faded *= _window(height, width)
-    spectra = fft.rfft2(faded, workers=1)
-    power = np.square(spectra.real) + np.square(spectra.imag)
+    # `fft.rfft2` in its two steps, the second in place
+    spectra = fft.fft(fft.rfft(faded, axis=2, workers=1), axis=1, overwrite_x=True, workers=1)
+    parts = spectra.view(np.float32)
+    parts *= parts
+    power = parts[..., ::2] + parts[..., 1::2]
     # a product of the matrix and one vector per image: in a product of two matrices, the last digits of an image
     # would depend on how many there are
     return (_bins(height, width) @ power.reshape(count, -1, 1))[:, :, 0]
