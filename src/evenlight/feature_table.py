@@ -2,8 +2,10 @@
 
 A family is a module of `evenlight.features` with `Options` (pydantic), `COLUMNS` (what its columns mean),
 `column_names(options, image_shape)` and `extract(images, options)`. One that must learn something first, such as a
-vocabulary, also has `learn(images, options, seed)`, and its `extract` takes what was learned. To add one: write the
-module, name it in params.yaml.
+vocabulary, also has `learn(images, options, seed)`, and its `extract` takes what was learned. One that looks through a
+trained network has the option `model`, an entry of `models:`, and `load(folder)`; its `extract` and `column_names` take
+what was loaded, and its images are as the network wants them, not RGB. To add one: write the module, name it in
+params.yaml.
 
 An entry of `features:` in params.yaml has a name and options; its `kind` is the family, by default the name itself. Its
 columns begin with its name, so two entries of one family can be used side by side.
@@ -48,15 +50,24 @@ def learns(name: str, options: Mapping[str, Any]) -> bool:
     return hasattr(family(options.get("kind", name)), "learn")
 
 
-def column_names(name: str, options: Mapping[str, Any], image_shape: tuple[int, int, int]) -> list[str]:
+def needs_model(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether an entry of `features:` looks through a trained network: the one that its option `model` names."""
+    return hasattr(family(options.get("kind", name)), "load")
+
+
+def column_names(
+    name: str, options: Mapping[str, Any], image_shape: tuple[int, int, int], *known: Any
+) -> list[str]:
     """Columns of an entry of `features:` for images of this shape (height, width, channels).
+
+    `known` is what the family's `load` gave. Without it there are none where only the network knows how many.
 
     Raises:
         UserError: the images are too small for the family.
     """
     module, settings = _entry(name, options)
     start = len(_family_name(module))
-    return [name + column[start:] for column in module.column_names(settings, image_shape)]
+    return [name + column[start:] for column in module.column_names(settings, image_shape, *known)]
 
 
 def documented(column: str, name: str, options: Mapping[str, Any]) -> Column | None:
@@ -78,18 +89,20 @@ def feature_table(
     paths: Sequence[str],
     options: Mapping[str, Any],
     learned: np.ndarray | None = None,
+    model: Path | None = None,
 ) -> "pd.DataFrame":
     """Columns of one entry for RGB uint8 images (N, H, W, 3); `path` first, then float32 columns.
 
     Args:
         name: of the entry of `features:`.
-        images: as above.
+        images: as above; standardized images (N, H, W, C) in their own colours for entries that need a model.
         paths: one per image.
         options: of the entry, with or without its `kind`.
         learned: what `learn` gave, for entries that learn.
+        model: folder of the trained network, for entries that need one.
 
     Raises:
-        UserError: the images do not suit the family, or are not as many as the paths.
+        UserError: the images do not suit the family, are not as many as the paths, or the model is missing.
     """
     import pandas as pd
 
@@ -100,8 +113,9 @@ def feature_table(
         )
 
     module, settings = _entry(name, options)
-    columns = column_names(name, options, images.shape[1:])
-    known = () if learned is None else (learned,)
+    network = _loaded(name, module, model)
+    columns = column_names(name, options, images.shape[1:], *network)
+    known = network if learned is None else (learned,)
     values = np.empty((len(images), len(columns)), dtype=np.float32)
     batch = max(1, _BATCH_PIXELS // (images.shape[1] * images.shape[2]))
     for start in range(0, len(images), batch):
@@ -111,6 +125,15 @@ def feature_table(
     table = pd.DataFrame(values, columns=columns)
     table.insert(0, "path", pd.Series(list(paths), dtype="str"))
     return table
+
+
+def _loaded(name: str, module: ModuleType, model: Path | None) -> tuple[Any, ...]:
+    """What a family that looks through a network loads; nothing for others."""
+    if not hasattr(module, "load"):
+        return ()
+    if model is None:
+        raise UserError(f"{name} features are read from a trained network; give its folder with --model")
+    return (module.load(model),)
 
 
 def _entry(name: str, options: Mapping[str, Any]) -> tuple[ModuleType, Any]:

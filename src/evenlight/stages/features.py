@@ -25,13 +25,18 @@ def extract(
     options: Mapping[str, Any],
     table: Path,
     learned: Path | None = None,
+    model: Path | None = None,
 ) -> None:
-    """Compute one entry's columns; rows are the usable images of the shard."""
+    """Compute one entry's columns; rows are the usable images of the shard.
+
+    An entry that looks through the trained network in the folder `model` sees the images as the network does.
+    """
     rows = read_table(shard, ["path", "verdict"])
     paths = rows.loc[rows["verdict"] != "quarantined", "path"].tolist()
-    pixels = to_rgb(read_array(images), color)
+    stored = read_array(images)
+    pixels = to_rgb(stored, color) if model is None else stored
     known = None if learned is None else np.array(read_array(learned))
-    write_table(table, feature_table.feature_table(name, pixels, paths, options, known))
+    write_table(table, feature_table.feature_table(name, pixels, paths, options, known, model))
 
 
 def learn(
