@@ -87,6 +87,33 @@ def _cell_numbers(shape: tuple[int, int, int], rows: int, columns: int, step: in
     return (numbers * step).astype(np.uint8)
 
 
+def wide_level_counts(values: np.ndarray, levels: int) -> np.ndarray:
+    """How many values have each level, where a byte does not hold them.
+
+    Args:
+        values: uint16 (N, P) below `levels`, P at most 2**24.
+        levels: at most 2**16.
+
+    Returns:
+        float32 (N, M), M the next multiple of 256 from `levels` on; whole numbers.
+    """
+    count, pixels = values.shape
+    # a joint histogram of the high and the low byte; as in `joint_counts`, the image's number is part of the first
+    highs = -(-levels // LEVELS)
+    counts = np.empty((count, highs * LEVELS), dtype=np.float32)
+    step = LEVELS // highs
+    for start in range(0, count, step):
+        some = values[start : start + step]
+        high = (some >> 8).astype(np.uint8)
+        high += _cell_numbers((len(some), 1, pixels), 1, 1, highs)
+        size = len(some) * highs
+        found = cv2.calcHist(
+            [high, some.astype(np.uint8)], [0, 1], None, [size, LEVELS], [0, size, 0, LEVELS]
+        )
+        counts[start : start + step] = found.reshape(len(some), -1)
+    return counts
+
+
 def bin_counts(counts: np.ndarray, bins: int, levels: int = LEVELS) -> np.ndarray:
     """Level counts (N, 256) below `levels`, summed up in equal bins (`joint_counts`): float32 (N, bins)."""
     return counts @ _members(bins, levels)

@@ -24,7 +24,7 @@ from evenlight.features import (
     rgb_stats,
     thumb,
 )
-from evenlight.levels import level_counts, percentiles
+from evenlight.levels import level_counts, percentiles, wide_level_counts
 
 RED, GREEN, BLUE, ORANGE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 165, 0)
 FAMILIES = [brightness, color_range, hsv_grid, hsv_hist, hsv_hist3d, lab_stats, rgb_stats, thumb]
@@ -129,6 +129,14 @@ class TestBrightness:
         counts = np.stack([np.bincount(row, minlength=levels) for row in values])
         percents = [0, 1, 50, 99, 100]
         assert np.array_equal(percentiles(counts, percents), np.percentile(values, percents, axis=1).T)
+
+    @given(seed=st.integers(0, 99), levels=st.integers(1, 2000), count=st.integers(1, 300))
+    @settings(max_examples=10)
+    def test_more_levels_than_a_byte_holds(self, seed, levels, count):
+        values = np.random.default_rng(seed).integers(0, levels, (count, 50)).astype(np.uint16)
+        found = wide_level_counts(values, levels)
+        assert found.shape == (count, -(-levels // 256) * 256)
+        assert np.array_equal(found, [np.bincount(row, minlength=found.shape[1]) for row in values])
 
     def test_half_black_half_white(self):
         image = np.zeros((4, 4, 3), dtype=np.uint8)

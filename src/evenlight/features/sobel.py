@@ -9,12 +9,13 @@ import numpy as np
 
 from evenlight.blocks import by_block
 from evenlight.columns import Column
-from evenlight.levels import percentiles
+from evenlight.levels import percentiles, wide_level_counts
 from evenlight.pixels import gray
 from evenlight.settings import Settings
 
 _PERCENTILES = [50, 90, 99]
 _BINS = 8
+_TURNS = 4
 # between sectors around 0, 22.5, 45, 67.5 and 90 degrees
 _SLOPES = np.tan(np.deg2rad([11.25, 33.75, 56.25, 78.75])).astype(np.float32)
 _MOST = 1020.0  # 4 * 255, along one axis
@@ -82,26 +83,28 @@ def _statistics(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
     # |a| steeper than each border between two sectors: the number of the sector in a quarter of the circle
     sectors = np.zeros(x.shape, dtype=np.uint8)
     limit = np.empty_like(x)
+    steeper = np.empty(x.shape, dtype=np.bool_)
     for slope in _SLOPES:
-        sectors += np.greater(y, np.multiply(x, slope, out=limit))
+        np.multiply(x, slope, out=limit)
+        np.greater(y, limit, out=steeper)
+        sectors += steeper.view(np.uint8)
     # of different signs: the axis lies in the other quarter, in sector -n; ones' complement needs no branch
     falling = ((along_x ^ along_y) >> 15).astype(np.uint8).reshape(x.shape)
     directions = _shares(magnitudes, ((sectors ^ falling) - falling) & (_BINS - 1))
-    moments = [x.mean(axis=1), y.mean(axis=1), magnitudes.mean(axis=1), magnitudes.std(axis=1)]
-    return np.column_stack([*moments, percentiles(_level_counts(magnitudes), _PERCENTILES), directions])
-
-
-def _level_counts(magnitudes: np.ndarray) -> np.ndarray:
-    """How many lengths of each row of float32 (N, P) round to each whole level: int64 (N, 1142)."""
-    count, levels = len(magnitudes), int(_MOST_MAGNITUDE) + 1
-    places = (magnitudes + np.float32(0.5)).astype(np.int64)
-    places += np.arange(0, count * levels, levels)[:, None]
-    return np.bincount(places.ravel(), minlength=count * levels).reshape(count, levels)
+    mean = magnitudes.mean(axis=1, keepdims=True)
+    moments = [x.mean(axis=1), y.mean(axis=1), mean, magnitudes.std(axis=1, mean=mean)]
+    counts = wide_level_counts((magnitudes + np.float32(0.5)).astype(np.uint16), int(_MOST_MAGNITUDE) + 1)
+    return np.column_stack([*moments, percentiles(counts, _PERCENTILES), directions])
 
 
 def _shares(weights: np.ndarray, bins: np.ndarray) -> np.ndarray:
     """Share of the weights, float32 (N, P), in each bin, uint8 (N, P): float64 (N, 8), rows of zeros if all are 0."""
-    pairs = zip(bins, weights, strict=True)
-    sums = np.stack([np.bincount(bin_, weight, _BINS) for bin_, weight in pairs])
+    # neighbours are often in one bin, and one sum waits for the other: four sums of a bin take turns. Lengths of at
+    # least 1 are multiples of 2**-23, so sums below 2**30 are exact and their order does not matter
+    pixels = bins.shape[1]
+    turns = np.tile(np.arange(0, _TURNS * _BINS, _BINS, dtype=np.uint8), pixels // _TURNS + 1)[:pixels]
+    pairs = zip(bins + turns, weights, strict=True)
+    sums = np.stack([np.bincount(bin_, weight, _TURNS * _BINS) for bin_, weight in pairs])
+    sums = sums.reshape(-1, _TURNS, _BINS).sum(axis=1)
     totals = sums.sum(axis=1, keepdims=True)
     return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
