@@ -43,8 +43,8 @@ def test_pca_against_a_decomposition(picture):
     values, _ = clusters(60)
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
     left, sizes, _ = np.linalg.svd(scaled, full_matrices=False)
-    np.testing.assert_allclose(np.abs(picture.pca), np.abs(left[:, :2] * sizes[:2]), atol=1e-8)
-    np.testing.assert_allclose(picture.pca_variance, (sizes**2 / (sizes**2).sum())[:2])
+    np.testing.assert_allclose(np.abs(picture.pca), np.abs(left[:, :2] * sizes[:2]), atol=1e-4)
+    np.testing.assert_allclose(picture.pca_variance, (sizes**2 / (sizes**2).sum())[:2], atol=1e-5)
 
 
 def test_labels_only_score_the_picture(picture):
@@ -68,9 +68,9 @@ def test_the_score_is_that_of_five_neighbours_without_the_point_itself(picture):
 def test_units_and_constant_columns_do_not_count(picture):
     values, labels = clusters(60)
     scaled = project(values * [1e6, 1e-3, 1, 1, 1, 1], labels, perplexity=10, seed=0)
-    np.testing.assert_allclose(scaled.pca, picture.pca, atol=1e-6)
+    np.testing.assert_allclose(scaled.pca, picture.pca, atol=1e-4)
     with_constants = project(np.column_stack([values, np.full((60, 3), 7.1)]), labels, perplexity=10, seed=0)
-    np.testing.assert_allclose(with_constants.pca, picture.pca, atol=1e-8)
+    np.testing.assert_allclose(with_constants.pca, picture.pca, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", range(4, 11))

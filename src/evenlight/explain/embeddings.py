@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenlight.errors import UserError
+from evenlight.explain.tsne import tsne
+from evenlight.sampling import sample
 
 _NEIGHBOURS = 5
-_EXACT_BELOW = 100
+_SCORED = 1500  # points whose neighbours score a picture
 _COMPONENTS = 50  # t-SNE starts from this many principal components, as is usual
 
 
@@ -42,10 +44,6 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
     Raises:
         UserError: fewer than four rows.
     """
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE, trustworthiness
-    from sklearn.neighbors import NearestNeighbors
-
     if len(values) < 4:
         raise UserError(
             f"a picture of the data needs at least 4 images, here are {len(values)};"
@@ -55,37 +53,74 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
     if not (deviation > 1e-9).any():  # t-SNE would crash
         spot = np.zeros((len(values), 2))
         return Projection(spot, spot, (0.0, 0.0), None, None)
-    scaled = (values - values.mean(axis=0)) / np.where(deviation > 1e-9, deviation, 1)
-    components = min(_COMPONENTS, *scaled.shape)
-    pca = PCA(components, svd_solver="full").fit(scaled)
-    reduced = _fixed_signs(pca.transform(scaled))
-    if components == 1:
-        reduced = np.column_stack([reduced, np.zeros(len(reduced))])
-    variance = [*pca.explained_variance_ratio_.tolist(), 0.0]
-    tsne = TSNE(
-        perplexity=min(perplexity, (len(values) - 1) / 3),
-        init="pca",
-        learning_rate="auto",
-        random_state=seed,
-        n_jobs=1,
-        # a few points fly so far apart that the tree of the fast method takes seconds
-        method="exact" if len(values) < _EXACT_BELOW else "barnes_hut",
-    ).fit_transform(reduced)
+    scaled = ((values - values.mean(axis=0)) / np.where(deviation > 1e-9, deviation, 1)).astype(np.float32)
+    reduced, variance = principal_components(scaled, _COMPONENTS)
+    picture = tsne(reduced, perplexity, seed)
     neighbours = min(_NEIGHBOURS, (len(values) - 1) // 2)
-    # without an argument a point is no neighbour of itself
-    near = NearestNeighbors(n_neighbors=neighbours).fit(tsne).kneighbors(return_distance=False)
+    near = _nearest(picture, neighbours)
     votes = [np.unique(labels[row], return_counts=True) for row in near]
     guesses = np.array([names[counts.argmax()] for names, counts in votes])
+    scored = sample(len(values), _SCORED, seed)
     return Projection(
-        reduced[:, :2],
-        tsne.astype(np.float64),
-        (variance[0], variance[1]),
-        float(trustworthiness(reduced, tsne, n_neighbors=neighbours)),
+        reduced[:, :2].astype(np.float64),
+        picture,
+        variance,
+        trustworthiness(reduced, near, scored),
         float((guesses == labels).mean()),
     )
+
+
+def principal_components(values: np.ndarray, most: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """The first `most` principal components of a table, at least two.
+
+    Args:
+        values: float32 (N, D).
+
+    Returns:
+        Components float32 (N, M), the second zero where there is but one, and the shares of variance of the first two.
+    """
+    from sklearn.decomposition import PCA
+
+    # few columns: their covariance is small; few rows: they are the smaller matrix
+    solver = "covariance_eigh" if len(values) >= values.shape[1] else "full"
+    pca = PCA(min(most, *values.shape), svd_solver=solver).fit(values)
+    components = _fixed_signs(pca.transform(values))
+    if components.shape[1] == 1:
+        components = np.column_stack([components, np.zeros_like(components)])
+    first, second = [*pca.explained_variance_ratio_.tolist(), 0.0][:2]
+    return components, (first, second)
+
+
+def trustworthiness(values: np.ndarray, near: np.ndarray, scored: np.ndarray) -> float:
+    """How many neighbours in a picture are neighbours in the data, 0 to 1 (Venna and Kaski 2001).
+
+    As scikit-learn's, but asked of some points, so that no matrix of all distances is needed.
+
+    Args:
+        values: the data, float (N, D).
+        near: the k nearest points of every point in the picture, int (N, k), k < N / 2.
+        scored: points that are asked, int (S,).
+    """
+    count, neighbours = near.shape
+    penalty = 0
+    for point in scored:
+        distances = ((values - values[point]) ** 2).sum(axis=1)
+        distances[point] = -1  # the point itself has rank 0
+        ranks = (distances < distances[near[point], None]).sum(axis=1)
+        penalty += int(np.maximum(ranks - neighbours, 0).sum())
+    worst = len(scored) * neighbours * (2 * count - 3 * neighbours - 1) / 2
+    return 1 - penalty / worst
+
+
+def _nearest(points: np.ndarray, neighbours: int) -> np.ndarray:
+    """The nearest other points of every point: int (N, neighbours)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    # without an argument a point is no neighbour of itself
+    return NearestNeighbors(n_neighbors=neighbours).fit(points).kneighbors(return_distance=False)
 
 
 def _fixed_signs(scores: np.ndarray) -> np.ndarray:
     """The sign of a principal axis is arbitrary; the largest score is made positive."""
     largest = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
-    return scores * np.where(largest < 0, -1.0, 1.0)
+    return scores * np.where(largest < 0, -1, 1).astype(scores.dtype)

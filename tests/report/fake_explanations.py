@@ -1,0 +1,194 @@
+"""The files of one network's page, as report/explain_view.py describes them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fake_features import noise
+from fake_results import FakeResults
+
+from evenlight import storage
+
+METHODS = ("saliency", "guided_backprop", "occlusion", "grad_cam", "integrated_gradients")
+_LAYERS = ("classifier", "trunk.6", "trunk.3", "trunk.0")
+
+
+def around(value: float | None) -> dict[str, Any]:
+    """An estimate with an interval of two points to each side."""
+    if value is None:
+        return {"value": None, "low": None, "high": None}
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+@dataclass
+class FakeExplanations:
+    """What to make; `write` makes it and returns the arguments of `write_explain_page`."""
+
+    root: Path
+    results: FakeResults
+    model: str = "cnn_small"
+    points: int = 300
+    wrong: int = 2
+    dream: bool = False
+    style: bool = False
+    embedded: bool = True
+    picture_width: int = 60
+    attributions: dict[str, Any] = field(default_factory=dict)  # what differs in attributions.json
+    seed: int = 0
+
+    def write(self) -> dict[str, Any]:
+        arguments = self.results.write()
+        self.paths = self.results.table["path"].tolist()
+        self.folder = self.root / self.model / "explanations"
+        facts = {
+            "overview": _overview(),
+            "checks": _checks(),
+            "attributions": self._attributions() | self.attributions,
+            "layers": _layers(),
+            "neighbours": _neighbours(),
+        }
+        pictures = ["attributions_chosen", "filters", "maps", "neighbours", "patches_0", "patches_1"]
+        pictures += ["attributions_wrong"] if self.wrong else []
+        for name, asked in (("dream", self.dream), ("style", self.style)):
+            if asked:
+                facts[name] = {"classes": [{"name": c, "probability": 0.998} for c in self.results.classes]}
+                pictures.append(name)
+        for name, value in facts.items():
+            storage.write_json(self.folder / f"{name}.json", value)
+        for name in pictures:
+            storage.write_bytes(
+                self.folder / f"{name}.png", noise(self.picture_width, self.picture_width // 2)
+            )
+        history = self.root / self.model / "history.png"
+        storage.write_bytes(history, noise(self.picture_width, self.picture_width // 2))
+        return {
+            "dataset": self.results.dataset,
+            "folder": self.folder,
+            "description": self._description(),
+            "history": history,
+            "embedding": self._embedding() if self.embedded else None,
+            "manifest": arguments["manifest"],
+            "standardized": arguments["standardized"],
+            "dream": self.dream,
+            "style": self.style,
+            "page": self.root / self.model / "explanations.html",
+        }
+
+    def _description(self) -> dict[str, Any]:
+        color = self.results.color
+        return {
+            "name": self.model,
+            "kind": "cnn",
+            "classes": self.results.classes,
+            "input_shape": [48, 48, 1 if color == "gray" else 3],
+            "standardize": {"color": color, "size": [48, 48]},
+        }
+
+    def _attributions(self) -> dict[str, Any]:
+        first, last = self.results.classes[0], self.results.classes[-1]
+        chosen = [{"path": path, "true_label": first, "predicted_label": first} for path in self.paths[:3]]
+        wrong = [
+            {"path": path, "true_label": first, "predicted_label": last} for path in self.paths[: self.wrong]
+        ]
+        return {
+            "n": 64,
+            "methods": [_method(number, name) for number, name in enumerate(METHODS)],
+            "baselines": [
+                {"name": name, "deletion": around(0.25 + 0.1 * k), "insertion": around(0.7 - 0.1 * k)}
+                for k, name in enumerate(("pixel value", "Sobel magnitude", "random"))
+            ],
+            "rows_chosen": chosen,
+            "rows_wrong": wrong,
+        }
+
+    def _embedding(self) -> Path:
+        draws = np.random.default_rng(self.seed)
+        table = self.results.table.loc[self.results.table["row"] >= 0].iloc[: self.points]
+        codes = table["label"].map({name: k for k, name in enumerate(self.results.classes)}).to_numpy()
+        angle = 2 * np.pi * codes / len(self.results.classes)
+        columns = {"path": table["path"], "split": table["split"], "label": table["label"]}
+        for kind, spread in (("pca", 0.6), ("tsne", 0.35)):
+            columns[f"{kind}_x"] = np.cos(angle) + spread * draws.normal(size=len(table))
+            columns[f"{kind}_y"] = np.sin(angle) + spread * draws.normal(size=len(table))
+        path = self.root / "embeddings" / f"{self.model}.json"
+        storage.write_table(path.with_suffix(".parquet"), pd.DataFrame(columns))
+        facts = {
+            "space": self.model,
+            "n": len(table),
+            "columns": 64,
+            "pca_variance": [0.26, 0.208],
+            "trustworthiness": 0.994,
+            "knn_accuracy": 0.87,
+        }
+        storage.write_json(path, facts)
+        return path
+
+
+def _overview() -> dict[str, Any]:
+    rows = [
+        ("trunk.0", "Conv2d", [32, 48, 48], 896, 3, 1),
+        ("trunk.3", "Conv2d", [64, 24, 24], 18_496, 8, 2),
+        ("trunk.6", "Conv2d", [128, 12, 12], 73_856, 18, 4),
+        ("head.1", "Flatten", [128], 0, None, None),
+        ("classifier", "Linear", [2], 258, None, None),
+    ]
+    keys = ("name", "kind", "shape", "weights", "receptive_field", "stride")
+    return {
+        "network": "small",
+        "parameters": 93_506,
+        "layers": [dict(zip(keys, row, strict=True)) for row in rows],
+    }
+
+
+def _checks() -> list[dict[str, Any]]:
+    said = [
+        ("ok", "The loss of validation images fell until epoch 18 of 20."),
+        ("warn", "Training accuracy is 98.2 % and validation accuracy 89.9 %: it learns images by heart."),
+    ]
+    return [
+        {"check": "curves", "severity": severity, "subject": "training", "sentence": sentence, "numbers": {}}
+        for severity, sentence in said
+    ]
+
+
+def _method(number: int, name: str) -> dict[str, Any]:
+    fails = name == "guided_backprop"
+    return {
+        "name": name,
+        "title": name.replace("_", " ").capitalize(),
+        "meaning": "How the score changes when a pixel does.",
+        "deletion": around(0.15 + 0.05 * number),
+        "insertion": around(0.84 - 0.05 * number),
+        "randomization": [
+            {"layer": layer, "correlation": 0.86 - 0.1 * k if fails else 0.02 * k - 0.05}
+            for k, layer in enumerate(_LAYERS)
+        ],
+        "passes": None if name == "grad_cam" else not fails,
+        "sentence": "the map hardly changes when the weights do."
+        if fails
+        else "the map follows the weights.",
+    }
+
+
+def _layers() -> dict[str, Any]:
+    return {
+        "filters": {"layer": "trunk.0", "count": 32, "note": "Red, green and blue weights as a picture."},
+        "maps": {"layers": ["trunk.0", "trunk.3"], "note": "The 12 channels that vary most."},
+        "patches": [
+            {"layer": "trunk.3", "receptive_field": 8, "stride": 2, "picture": "patches_0.png"},
+            {"layer": "trunk.6", "receptive_field": 18, "stride": 4, "picture": "patches_1.png"},
+        ],
+    }
+
+
+def _neighbours() -> dict[str, Any]:
+    return {
+        "k": 5,
+        "n": 900,
+        "metric": "cosine",
+        "baseline": 0.5,
+        "pixel": {"precision": around(0.697)},
+        "features": {"precision": around(0.846)},
+    }
