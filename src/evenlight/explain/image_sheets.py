@@ -56,9 +56,14 @@ class Scale:
 
     @classmethod
     def spanning(cls, values: np.ndarray, label: str) -> "Scale":
-        """From zero, or the least value where that is below, to the largest."""
+        """From zero, or the least value where that is below, to where 99 % of the positive values end.
+
+        So a few extreme values do not leave all others dark.
+        """
         known = _finite(values)
-        return cls(float(known.min(initial=0)), float(known.max(initial=0)), label)
+        positive = known[known > 0]
+        high = float(np.percentile(positive, 99)) if len(positive) else 0.0
+        return cls(float(known.min(initial=0)), high, label)
 
     def colors(self, values: np.ndarray) -> np.ndarray:
         """Colours of values (...): uint8 RGB (..., 3); grey where a value is not finite."""
@@ -160,9 +165,9 @@ def _title_block(columns: Sequence[str], grid: _Grid) -> np.ndarray:
 def _row_block(row: Sequence[Cell | None], title: str, grid: _Grid) -> np.ndarray:
     """The pictures of a row with their captions, and its title at the left."""
     drawn = {number: _cell_block(cell, grid.side) for number, cell in enumerate(row) if cell is not None}
-    height = max([len(block) for block in drawn.values()] + [_LINE])
-    block = _blank(height + _GAP, grid.width)
-    _paste(block, _text_block(_wrapped(title, grid.row_title - _GAP, height // _LINE), grid.row_title), 0, 0)
+    name = _text_block(_wrapped(title, grid.row_title - _GAP, 4), grid.row_title)
+    block = _blank(max([len(part) for part in drawn.values()] + [len(name)]) + _GAP, grid.width)
+    _paste(block, name, 0, 0)
     for number, cell in drawn.items():
         _paste(block, cell, 0, grid.left(number))
     return block
@@ -246,8 +251,8 @@ def _wrapped(text: str, width: int, most: int, size: int = _TEXT) -> list[str]:
 
 def _shortened(text: str, width: int, size: int) -> str:
     limit = len(text)
-    while limit > 2 and _font(size).getlength(text) > width:
-        limit -= 1
+    while limit > 2 and (length := _font(size).getlength(text)) > width:
+        limit = min(limit - 1, int(limit * width / length) + 4)
         text = visible_text(text, limit)
     return text
 

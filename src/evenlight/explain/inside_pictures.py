@@ -78,7 +78,9 @@ def maps_picture(
         most: channels shown.
     """
     shown = maps[:, :most]
-    scale = Scale.spanning(shown, "activation, the same scale for all maps")
+    scale = Scale.spanning(
+        shown, "activation, the same scale for all maps; the strongest 1 % share the last colour"
+    )
     rows = [
         [Cell(image), *(Cell(scale.colors(one), _flatness(one)) for one in of_image)]
         for image, of_image in zip(images, shown, strict=True)
