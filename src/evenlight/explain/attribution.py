@@ -125,12 +125,12 @@ def _shares(
 
 
 def _by_batch(step: Step, images: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-    """The results of a few images at a time, as float32 without a graph; `step` gets copies."""
+    """The results of a few images at a time, as float32 without a graph."""
     import torch
 
     size = _images_at_once(images)
     parts = [
-        step(images[start : start + size].detach().clone(), targets[start : start + size]).detach().float()
+        step(images[start : start + size].detach(), targets[start : start + size]).detach().float()
         for start in range(0, len(images), size)
     ]
     return torch.cat(parts)
@@ -228,7 +228,7 @@ def _refuse_functional_relu(network: "Network", image: "torch.Tensor") -> None:
     relus = [module for module in network.modules() if isinstance(module, torch.nn.ReLU)]
     hooks = [module.register_forward_hook(lambda *_: calls.append(1)) for module in relus]
     try:
-        output = network(image.detach().clone().requires_grad_())
+        output = network(image.detach().requires_grad_())
     finally:
         for hook in hooks:
             hook.remove()
