@@ -5,12 +5,13 @@ import io
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from evenlight.errors import UserError
 from evenlight.explain.dream_pictures import style_sheet
 from evenlight.explain.settings_dream import Style
 from evenlight.explain.style import Target, gram, transfer
-from evenlight.models.cnn import Network, build_network
+from evenlight.models.cnn import Network, build_network, global_average
 from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.inference import prepare_torch, to_tensor
 
@@ -60,6 +61,19 @@ class TestLosses:
             style_there = [float(loss) for loss in target.losses(images[1:])]
         assert content_there[0] == 0 < content_there[1]
         assert style_there[1] == 0 < style_there[0]
+
+    def test_a_shuffled_image_has_the_same_style_and_another_content(self):
+        """K12, where every place is seen by itself: convolutions of one pixel."""
+        prepare_torch(1)
+        trunk = nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU())
+        network = Network(3, trunk, global_average(), nn.Linear(6, 2)).eval()
+        image = to_tensor(noise(0)[None]).contiguous()
+        shuffled = image.flatten(2)[..., torch.randperm(image[0, 0].numel())].view(image.shape)
+        with torch.no_grad():
+            content, style = Target(network, image, image).losses(shuffled)
+            _, other = Target(network, image, image).losses(image / 2)
+        assert style < 1e-10 < 1e-3 < other
+        assert content > 0.01
 
     def test_layers_are_those_named(self, network):
         images = to_tensor(np.stack([noise(0), stripes()]))
