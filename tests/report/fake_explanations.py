@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from fake_features import noise
-from fake_results import FakeResults
 
 from evenlight import storage
 
 METHODS = ("saliency", "guided_backprop", "occlusion", "grad_cam", "integrated_gradients")
+_STORED = 256  # images really stored; a larger manifest points at them again
 _LAYERS = ("classifier", "trunk.6", "trunk.3", "trunk.0")
 
 
@@ -27,7 +27,9 @@ class FakeExplanations:
     """What to make; `write` makes it and returns the arguments of `write_explain_page`."""
 
     root: Path
-    results: FakeResults
+    classes: list[str] = field(default_factory=lambda: ["day", "night"])
+    names: dict[int, str] = field(default_factory=dict)  # image number -> path instead of the ordinary one
+    color: str = "rgb"
     model: str = "cnn_small"
     points: int = 300
     wrong: int = 2
@@ -35,17 +37,15 @@ class FakeExplanations:
     style: bool = False
     embedded: bool = True
     picture_width: int = 60
-    attributions: dict[str, Any] = field(default_factory=dict)  # what differs in attributions.json
     seed: int = 0
 
     def write(self) -> dict[str, Any]:
-        arguments = self.results.write()
-        self.paths = self.results.table["path"].tolist()
+        self._manifest()
         self.folder = self.root / self.model / "explanations"
         facts = {
             "overview": _overview(),
             "checks": _checks(),
-            "attributions": self._attributions() | self.attributions,
+            "attributions": self._attributions(),
             "layers": _layers(),
             "neighbours": _neighbours(),
         }
@@ -53,7 +53,7 @@ class FakeExplanations:
         pictures += ["attributions_wrong"] if self.wrong else []
         for name, asked in (("dream", self.dream), ("style", self.style)):
             if asked:
-                facts[name] = {"classes": [{"name": c, "probability": 0.998} for c in self.results.classes]}
+                facts[name] = {"classes": [{"name": c, "probability": 0.998} for c in self.classes]}
                 pictures.append(name)
         for name, value in facts.items():
             storage.write_json(self.folder / f"{name}.json", value)
@@ -64,33 +64,51 @@ class FakeExplanations:
         history = self.root / self.model / "history.png"
         storage.write_bytes(history, noise(self.picture_width, self.picture_width // 2))
         return {
-            "dataset": self.results.dataset,
+            "dataset": "scenes",
             "folder": self.folder,
             "description": self._description(),
             "history": history,
             "embedding": self._embedding() if self.embedded else None,
-            "manifest": arguments["manifest"],
-            "standardized": arguments["standardized"],
+            "manifest": self.root / "manifest.parquet",
+            "standardized": self.root / "standardized",
             "dream": self.dream,
             "style": self.style,
             "page": self.root / self.model / "explanations.html",
         }
 
+    def _manifest(self) -> None:
+        codes = np.arange(self.points) % len(self.classes)
+        labels = [self.classes[code] for code in codes]
+        paths = [self.names.get(k, f"{label}/{k:05}.jpg") for k, label in enumerate(labels)]
+        splits = np.where(np.arange(self.points) % 5 < 3, "train", "test")
+        rows = np.arange(self.points) % _STORED
+        self.table = pd.DataFrame(
+            {"path": paths, "label": labels, "split": splits, "shard": "0000", "row": rows}
+        )
+        storage.write_table(self.root / "manifest.parquet", self.table)
+        shape = (_STORED, 48, 48, 1 if self.color == "gray" else 3)
+        draws = np.random.default_rng(self.seed)
+        storage.write_array(
+            self.root / "standardized" / "0000.npy", draws.integers(0, 256, shape, dtype=np.uint8)
+        )
+
     def _description(self) -> dict[str, Any]:
-        color = self.results.color
         return {
             "name": self.model,
             "kind": "cnn",
-            "classes": self.results.classes,
-            "input_shape": [48, 48, 1 if color == "gray" else 3],
-            "standardize": {"color": color, "size": [48, 48]},
+            "classes": self.classes,
+            "input_shape": [48, 48, 1 if self.color == "gray" else 3],
+            "standardize": {"color": self.color, "size": [48, 48]},
         }
 
     def _attributions(self) -> dict[str, Any]:
-        first, last = self.results.classes[0], self.results.classes[-1]
-        chosen = [{"path": path, "true_label": first, "predicted_label": first} for path in self.paths[:3]]
+        first, last = self.classes[0], self.classes[-1]
+        chosen = [
+            {"path": path, "true_label": first, "predicted_label": first} for path in self.table["path"][:3]
+        ]
         wrong = [
-            {"path": path, "true_label": first, "predicted_label": last} for path in self.paths[: self.wrong]
+            {"path": path, "true_label": first, "predicted_label": last}
+            for path in self.table["path"][: self.wrong]
         ]
         return {
             "n": 64,
@@ -105,9 +123,9 @@ class FakeExplanations:
 
     def _embedding(self) -> Path:
         draws = np.random.default_rng(self.seed)
-        table = self.results.table.loc[self.results.table["row"] >= 0].iloc[: self.points]
-        codes = table["label"].map({name: k for k, name in enumerate(self.results.classes)}).to_numpy()
-        angle = 2 * np.pi * codes / len(self.results.classes)
+        table = self.table
+        codes = table["label"].map({name: k for k, name in enumerate(self.classes)}).to_numpy()
+        angle = 2 * np.pi * codes / len(self.classes)
         columns = {"path": table["path"], "split": table["split"], "label": table["label"]}
         for kind, spread in (("pca", 0.6), ("tsne", 0.35)):
             columns[f"{kind}_x"] = np.cos(angle) + spread * draws.normal(size=len(table))

@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 640, 440  # of the drawing, in its own units
 _MARGIN = 12
 _LONGEST = 60  # characters of a label with its path
 # side and quality of the images, best first: the first that has room is taken
-_SPRITES = ((56, 70), (48, 60), (40, 50), (32, 45), (24, 40), (16, 35))
+_SPRITES = ((48, 60), (40, 50), (32, 45), (20, 35))
 _WIDEST = 16_000  # pixels of a sheet; WebP ends at 16,383
 # marks of equal weight around (0, 0), as SVG path data
 SHAPES = (
