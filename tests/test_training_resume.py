@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import safetensors.torch
+import torch
 
 from evenlight.models import training
 from evenlight.models.checkpoints import Checkpoint
@@ -126,11 +127,13 @@ def test_a_training_that_stopped_early_does_not_go_on(tmp_path):
     assert same(first, again)
 
 
-def test_every_epoch_has_an_order_of_its_own(monkeypatch):
-    orders, real = [], training._batches
+def test_every_epoch_has_an_order_and_a_dropout_of_its_own(monkeypatch):
+    orders, seeds, real, real_seed = [], [], training._batches, torch.manual_seed
     monkeypatch.setattr(training, "_batches", lambda order, size: orders.append(order) or real(order, size))
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: seeds.append(seed) or real_seed(seed))
     train(None)
     assert len({tuple(order) for order in orders}) == EPOCHS
+    assert len(set(seeds)) == 1 + EPOCHS, "one for the initial weights"
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "rubbish", "another"])
