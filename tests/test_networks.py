@@ -11,11 +11,14 @@ from torch import nn
 from evenlight.errors import UserError
 from evenlight.models.cnn import Network, build_network
 from evenlight.models.cnn_options import CnnOptions
+from evenlight.models.inference import to_tensor
+from evenlight.models.training import Examples, train_network
 
 CLASSES = 3
 SHAPES = {
     "course": (12, 17, 1),
     "small": (9, 16, 3),
+    "fast_resnet": (9, 16, 1),
     "resnet18": (32, 45, 3),
     "alexnet": (63, 70, 1),
     "vgg16": (32, 32, 1),
@@ -73,6 +76,50 @@ class TestEveryNetwork:
         rates = [module.p for module in networks[name].modules() if isinstance(module, nn.Dropout)]
         assert rates
         assert set(rates) == {0.2}
+
+
+class TestFastResnet:
+    @staticmethod
+    def smooth(count: int, channels: int) -> torch.Tensor:
+        """Images whose neighbouring pixels and channels resemble each other."""
+        draws = torch.rand(count, channels, 20, 14, generator=torch.Generator().manual_seed(0))
+        return nn.functional.avg_pool2d(draws, 3, stride=1) + draws[:, :1, 1:-1, 1:-1] / 4
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_its_first_layer_whitens_patches(self, channels):
+        """Components of the training patches are uncorrelated and of one size, then come with the other sign."""
+        network, batch = build("fast_resnet", (18, 12, channels)), self.smooth(64, channels)
+        network.set_normalization(batch.mean((0, 2, 3)).numpy(), batch.std((0, 2, 3)).numpy())
+        network.learn(batch)
+        with torch.inference_mode():
+            found = network.trunk[0]((batch - network.mean) / network.deviation)
+        flat = found.transpose(0, 1).flatten(1)
+        half = 4 * channels
+        assert torch.equal(flat[half:], -flat[:half])
+        moments = flat[:half] @ flat[:half].T / flat.shape[1]
+        np.testing.assert_allclose(moments, np.eye(half), atol=0.02)
+
+    def test_images_without_any_contrast_give_numbers(self):
+        network = build("fast_resnet", (9, 9, 3))
+        network.learn(torch.full((4, 3, 9, 9), 0.5))
+        with torch.inference_mode():
+            assert network(torch.full((4, 3, 9, 9), 0.5)).isfinite().all()
+
+    def test_it_learns_within_a_few_steps_by_muon(self):
+        """Horizontal against vertical stripes under noise, in 12 steps; the first layer stays as it was learned."""
+        draws = np.random.default_rng(0)
+        codes = np.arange(256) % 2
+        stripes = (np.arange(12) // 2 % 2 * 80)[:, None]
+        pixels = np.where(codes[:, None, None] == 0, stripes, stripes.T) + draws.integers(
+            0, 120, (256, 12, 12)
+        )
+        part = Examples(pixels.astype(np.uint8)[..., None], codes)
+        settings = {"batch_size": 64, "optimizer": "muon", "learning_rate": 0.24, "momentum": 0.6}
+        outcome = train_network(options("fast_resnet", epochs=3, **settings), part, part, 2, seed=0)
+        assert outcome.history[-1].validation_accuracy > 0.97
+        first = outcome.network.trunk[0].weight.clone()
+        outcome.network.learn(to_tensor(part.images))
+        assert torch.equal(outcome.network.trunk[0].weight, first)
 
 
 class TestTorchvision:
@@ -161,7 +208,7 @@ class TestPublishedWeights:
         with pytest.raises(UserError, match=f"{self.FILE}: not the published weights"):
             build("resnet18", weights="default")
 
-    @pytest.mark.parametrize("name", ["course", "small"])
+    @pytest.mark.parametrize("name", ["course", "small", "fast_resnet"])
     def test_ours_have_none(self, name):
         with pytest.raises(UserError, match=f"no published weights of network '{name}'.*weights: none"):
             build(name, weights="default")

@@ -52,6 +52,12 @@ class Network(nn.Module):
         self.mean.copy_(torch.from_numpy(mean).float().view(1, -1, 1, 1))
         self.deviation.copy_(torch.from_numpy(deviation).float().view(1, -1, 1, 1))
 
+    def learn(self, images: torch.Tensor) -> None:
+        """Take from training images (N, C, H, W) in 0 to 1 what no gradient teaches; most networks take nothing.
+
+        The normalization is set before.
+        """
+
     def maps(self, images: torch.Tensor) -> torch.Tensor:
         """The last feature maps (N, D, h, w)."""
         return self.trunk((images - self.mean) / self.deviation)

@@ -40,10 +40,14 @@ class CnnOptions(Settings):
     batch_size: int = Field(
         32, ge=2, le=4096, description="images per step; larger is faster and needs a higher rate"
     )
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd with Nesterov momentum, or AdamW")
+    optimizer: Literal["sgd", "adamw", "muon"] = Field(
+        "sgd",
+        description="sgd with Nesterov momentum, AdamW, or Muon for filters with AdamW for the rest: fastest where"
+        " every convolution is followed by batch normalization",
+    )
     learning_rate: float = Field(0.02, gt=0, le=10, description="peak of the one-cycle schedule")
     warm_up: float = Field(0.2, gt=0, lt=1, description="share of the steps until the peak")
-    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd; the first beta of adamw")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and muon; the first beta of adamw")
     weight_decay: float = Field(5e-4, ge=0)
     patience: int | None = Field(
         None, ge=1, description="stop after so many epochs without a better validation loss; null: never"

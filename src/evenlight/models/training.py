@@ -17,6 +17,7 @@ from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.inference import evaluate_network, prepare_torch, run_network, to_tensor
 from evenlight.progress import bar, say
 from evenlight.runtime import seed_for
+from evenlight.sampling import sample
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from evenlight.models.checkpoints import Checkpoint
     from evenlight.models.cnn import Network
     from evenlight.models.fair import Adversary
+
+_LEARNED_FROM = 2**21  # pixels that a network may learn its first layer from: 2,048 images of 32 x 32
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class _Run:
         self.network = build_network(options, training.images.shape[1:], class_count)
         mean, deviation = channel_statistics(training.images)
         self.network.set_normalization(mean, deviation)
+        self._learn_first_layer(training.images)
         self.fill = np.rint(mean * 255).astype(np.uint8)
         self.weights = image_weights(options, training.codes, training.groups)
         self.adversary = self._adversary(training)
@@ -171,6 +175,10 @@ class _Run:
         self.history: list[Epoch] = []
         self.best: dict[str, torch.Tensor] = {}
         self.best_epoch = 0
+
+    def _learn_first_layer(self, images: "np.ndarray | MappedImages") -> None:
+        most = max(1, _LEARNED_FROM // (images.shape[1] * images.shape[2]))
+        self.network.learn(to_tensor(images[sample(len(images), most, self.seed)]))
 
     def _adversary(self, training: Examples) -> "Adversary | None":
         fair = self.options.fair
