@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 
 LEVELS = 256
-# calcHist divides floats: where a bin begins at a whole level, rounding could push that level into the bin below
-_NUDGE = 2**-10
 
 
 def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndarray:
@@ -39,7 +37,7 @@ def level_counts(images: np.ndarray, rows: int = 1, columns: int = 1) -> np.ndar
 
 def joint_counts(
     channels: Sequence[np.ndarray],
-    levels: Sequence[int],
+    levels: int,
     bins: Sequence[int],
     rows: int = 1,
     columns: int = 1,
@@ -48,7 +46,8 @@ def joint_counts(
 
     Args:
         channels: three uint8 (N, H, W) of at most 2**24 pixels each, with H >= rows and W >= columns.
-        levels: of each channel, at most 256; bin i of n begins at level i * levels / n, rounded up.
+        levels: of the first channel, at most 256; the others have 256. Bin i of n begins at level i * levels / n,
+            rounded up.
         bins: of each channel; rows * columns times the first at most 256.
         rows, columns: cells of the grid.
 
@@ -57,8 +56,7 @@ def joint_counts(
     """
     count, cells = len(channels[0]), rows * columns
     counts = np.empty((count * cells, *bins), dtype=np.float32)
-    bin_of = (np.arange(LEVELS) * bins[0] // levels[0]).astype(np.uint8)
-    ranges = [limit for most in levels[1:] for limit in (-_NUDGE, most - _NUDGE)]
+    bin_of = (np.arange(LEVELS) * bins[0] // levels).astype(np.uint8)
     # cell number and first bin are one axis of a histogram of many images, for there are at most three fast axes
     step = LEVELS // (cells * bins[0])
     for start in range(0, count, step):
@@ -71,7 +69,7 @@ def joint_counts(
             [0, 1, 2],
             None,
             [size * bins[0], *bins[1:]],
-            [0, size * bins[0], *ranges],
+            [0, size * bins[0], 0, LEVELS, 0, LEVELS],
         ).reshape(size, *bins)
     return counts
 

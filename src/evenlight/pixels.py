@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-HSV_LEVELS = (180, 256, 256)  # of 8-bit hue, saturation and value
+HUES = 180  # levels of 8-bit hue
 
 
 def gray(images: np.ndarray) -> np.ndarray:

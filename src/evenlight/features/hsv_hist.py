@@ -75,7 +75,7 @@ def _joint_histograms(
     planes: Sequence[np.ndarray], bins: Sequence[int], rows: int, columns: int
 ) -> list[np.ndarray]:
     """Counts per hue, saturation and value bin: three float32 (N * cells, bins)."""
-    joint = joint_counts(planes, pixels.HSV_LEVELS, bins, rows, columns)
+    joint = joint_counts(planes, pixels.HUES, bins, rows, columns)
     of_any_hue = joint.sum(axis=1)
     return [joint.sum(axis=(2, 3)), of_any_hue.sum(axis=2), of_any_hue.sum(axis=1)]
 
@@ -84,5 +84,5 @@ def _single_histograms(
     planes: Sequence[np.ndarray], bins: Sequence[int], rows: int, columns: int
 ) -> list[np.ndarray]:
     """The same, channel by channel."""
-    channels = zip(planes, bins, pixels.HSV_LEVELS, strict=True)
+    channels = zip(planes, bins, (pixels.HUES, LEVELS, LEVELS), strict=True)
     return [bin_counts(level_counts(plane, rows, columns), *layout) for plane, *layout in channels]

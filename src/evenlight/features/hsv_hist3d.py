@@ -39,7 +39,7 @@ def extract(images: np.ndarray, options: Options) -> np.ndarray:
 
 
 def _block_roots(images: np.ndarray, bins: list[int]) -> np.ndarray:
-    shares = joint_counts(pixels.hsv_planes(images), pixels.HSV_LEVELS, bins)
+    shares = joint_counts(pixels.hsv_planes(images), pixels.HUES, bins)
     shares /= images.shape[1] * images.shape[2]
     return np.sqrt(shares, out=shares).reshape(len(images), -1)
 
