@@ -15,7 +15,7 @@ from evenlight.evaluation.fair_training import (
     one_class_groups,
     ratio_of,
 )
-from evenlight.evaluation.intervals import proportion
+from evenlight.evaluation.intervals import proportion, wilson
 from evenlight.evaluation.resampling import Bootstrap
 from evenlight.models.artifacts import describe
 from evenlight.models.cnn import build_network
@@ -82,6 +82,22 @@ def test_images_of_one_unit_make_intervals_wider() -> None:
     alone = _compared(actual, groups, after=said)["models"]["after"]["accuracy"]
     together = _compared(actual, groups, np.tile(np.arange(20), 5), after=said)["models"]["after"]["accuracy"]
     assert together["high"] - together["low"] > 1.5 * (alone["high"] - alone["low"])
+
+
+def test_images_of_one_unit_make_changes_less_certain() -> None:
+    actual, said, groups = (np.tile(values, 5) for values in (ACTUAL, SAID, GROUP))
+    widths = []
+    for units in (None, np.tile(np.arange(20), 5)):
+        change = _compared(actual, groups, units, before=said, after=actual)["difference"]["gap"]
+        widths.append(change["high"] - change["low"])
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_intervals_are_never_narrower_than_wilsons() -> None:
+    actual, groups = np.arange(60) % 2, np.repeat([0, 1], 30)
+    said = np.where(np.isin(np.arange(60), [3, 40]), 1 - actual, actual)
+    for accuracy in _compared(actual, groups, after=said)["models"]["after"]["per_group"].values():
+        assert (accuracy["low"], accuracy["value"]) == (wilson(29, 30, 0.95)[0], 29 / 30)
 
 
 def _changed(n: int = 400) -> dict:

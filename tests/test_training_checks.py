@@ -119,6 +119,7 @@ def test_a_class_without_training_images_is_no_dead_output(healthy: Trained) -> 
         (380, 400, "ok"),
         (300, 400, "warn"),
         (360, 400, "info"),
+        (16, 20, "info"),
         (18, 20, "not_enough_data"),
         (0, 0, "not_enough_data"),
     ],
