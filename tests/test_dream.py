@@ -10,7 +10,7 @@ from evenlight.errors import UserError
 from evenlight.explain.dream import ClassPictures, activations, class_pictures, deep_dream, dream_gradient
 from evenlight.explain.dream_pictures import class_sheet, dream_sheet
 from evenlight.explain.settings_dream import Dream
-from evenlight.models.classical import softmax
+from evenlight.models.calibration import softmax
 from evenlight.models.cnn import Network, build_network
 from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.inference import prepare_torch, run_network, to_tensor

@@ -54,16 +54,16 @@ SAVE_ALL = f"""
 from evenlight.models import artifacts, classical, classical_artifacts
 from evenlight.models.network_artifacts import save_network
 from evenlight.models.cnn_options import CnnOptions
-from evenlight.models.training import train_network
+from evenlight.models.training import Examples, train_network
 for kind, options in {OPTIONS!r}.items():
     estimator = classical.fit(options, values, codes, 5)
     classical_artifacts.save_classical(folder / kind, estimator, artifacts.describe(kind, options))
-network, history, best = train_network(
-    CnnOptions(**{NETWORK!r}), pixels[:30], codes[:30], (pixels[30:], codes[30:]), 3, 5
+found = train_network(
+    CnnOptions(**{NETWORK!r}), Examples(pixels[:30], codes[:30]), Examples(pixels[30:], codes[30:]), 3, 5
 )
 facts = dict(classes=["a", "b", "c"], standardize=dict(color="rgb"), columns=None, families=[], seed=5,
-             input_shape=[16, 16, 3], fit=dict(best_epoch=best), data_hash="0")
-save_network(folder / "cnn", network, artifacts.describe("cnn", {NETWORK!r}, **facts))
+             input_shape=[16, 16, 3], fit=dict(best_epoch=found.best_epoch), data_hash="0")
+save_network(folder / "cnn", found.network, artifacts.describe("cnn", {NETWORK!r}, **facts))
 """
 KINDS = [*OPTIONS, "cnn"]
 
@@ -119,12 +119,13 @@ def test_reading_gives_the_same_predictions(saved, kind):
 
 def test_reading_a_network_gives_the_same_scores(saved):
     from evenlight.models.cnn_options import CnnOptions
+    from evenlight.models.inference import run_network
     from evenlight.models.network_artifacts import load_network
-    from evenlight.models.training import run_network, train_network
+    from evenlight.models.training import Examples, train_network
 
     _, codes, pixels = example()
-    validation = pixels[30:], codes[30:]
-    fresh, _, _ = train_network(CnnOptions(**NETWORK), pixels[:30], codes[:30], validation, 3, 5)
+    splits = Examples(pixels[:30], codes[:30]), Examples(pixels[30:], codes[30:])
+    fresh = train_network(CnnOptions(**NETWORK), *splits, 3, 5).network
     loaded = load_network(saved[0] / "cnn")
     assert not loaded.training
     assert np.array_equal(run_network(fresh, pixels)[0], run_network(loaded, pixels)[0])

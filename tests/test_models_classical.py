@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from evenlight.errors import UserError
-from evenlight.models import classical, rbf
+from evenlight.models import calibration, classical, rbf
 from evenlight.models.kinds import rbf_svm
 from evenlight.models.rbf import RbfSvc
 from evenlight.models.threshold import ThresholdRule
@@ -100,7 +100,7 @@ class TestRawScores:
         values = column(*(codes * 10 + np.tile(np.arange(8) / 8, len(seen))))
         estimator = classical.fit(OPTIONS[kind], values, codes, seed=0)
         scores = classical.raw_scores(estimator, values, class_count=4)
-        shares = classical.softmax(scores)
+        shares = calibration.softmax(scores)
         absent = sorted(set(range(4)) - set(seen))
         assert np.isneginf(scores[:, absent]).all()
         assert (shares[:, absent] == 0).all()
@@ -116,10 +116,12 @@ class TestRawScores:
         scores = classical.raw_scores(estimator, values, 2)
         assert (scores.argmax(axis=1) == estimator.predict(values)).all()
         if hasattr(estimator, "predict_proba"):
-            np.testing.assert_allclose(classical.softmax(scores), estimator.predict_proba(values), atol=1e-6)
+            np.testing.assert_allclose(
+                calibration.softmax(scores), estimator.predict_proba(values), atol=1e-6
+            )
 
     def test_softmax_of_huge_scores(self):
-        found = classical.softmax(np.array([[1e6, 1e6, -np.inf], [-1e6, -1e6, -1e6]]))
+        found = calibration.softmax(np.array([[1e6, 1e6, -np.inf], [-1e6, -1e6, -1e6]]))
         np.testing.assert_allclose(found, [[0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
 
 
@@ -129,46 +131,46 @@ class TestTemperature:
     def test_recovers_a_known_temperature(self, true, classes):
         draws = np.random.default_rng(classes)
         scores = draws.normal(size=(6000, classes)) * 3 * true
-        shares = classical.softmax(scores / true)
+        shares = calibration.softmax(scores / true)
         codes = (shares.cumsum(axis=1) < draws.random((6000, 1))).sum(axis=1)
-        assert classical.fit_temperature(scores, codes) == pytest.approx(true, rel=0.1)
+        assert calibration.fit_temperature(scores, codes) == pytest.approx(true, rel=0.1)
 
     @given(st.integers(0, 1000))
     @settings(max_examples=20, deadline=None)
     def test_never_changes_the_answer(self, seed):
         draws = np.random.default_rng(seed)
         scores = draws.normal(size=(30, 3)) * 10 ** draws.uniform(-2, 2)
-        temperature = classical.fit_temperature(scores, draws.integers(0, 3, 30))
+        temperature = calibration.fit_temperature(scores, draws.integers(0, 3, 30))
         assert temperature > 0
-        shares = classical.softmax(scores / temperature)
+        shares = calibration.softmax(scores / temperature)
         assert (shares.argmax(axis=1) == scores.argmax(axis=1)).all()
 
     @pytest.mark.parametrize("images", [4, 40, 400])
     def test_a_few_right_answers_prove_no_certainty(self, images):
         codes = np.arange(images) % 2
         scores = np.where(codes[:, None] == [0, 1], 1.0, -1.0)
-        shares = classical.softmax(scores / classical.fit_temperature(scores, codes)).max(axis=1)
+        shares = calibration.softmax(scores / calibration.fit_temperature(scores, codes)).max(axis=1)
         assert shares == pytest.approx((images + 1) / (images + 2), abs=0.002)
 
     def test_wrong_answers_make_the_model_modest(self):
         scores = np.tile([[3.0, 0.0]], (100, 1))
         codes = np.arange(100) % 2
-        assert classical.softmax(scores / classical.fit_temperature(scores, codes))[0, 0] < 0.55
+        assert calibration.softmax(scores / calibration.fit_temperature(scores, codes))[0, 0] < 0.55
 
     def test_images_of_a_class_without_score_are_left_out(self):
         scores = np.array([[1.0, -np.inf, -1.0]] * 50 + [[-1.0, -np.inf, 1.0]] * 50)
         codes = np.array([0] * 50 + [2] * 50)
-        alone = classical.fit_temperature(scores, codes)
-        with_unseen = classical.fit_temperature(
+        alone = calibration.fit_temperature(scores, codes)
+        with_unseen = calibration.fit_temperature(
             np.vstack([scores, [[5.0, -np.inf, 5.0]] * 9]), np.append(codes, [1] * 9)
         )
         assert alone == with_unseen
-        assert classical.fit_temperature(scores[:3], np.ones(3, dtype=int)) is None
+        assert calibration.fit_temperature(scores[:3], np.ones(3, dtype=int)) is None
 
     def test_scores_of_one_class_say_nothing(self):
         scores = np.tile([[2.0, -np.inf, -np.inf]], (9, 1))
-        assert classical.fit_temperature(scores, np.zeros(9, dtype=int)) is None
-        assert classical.fit_temperature(scores[:0], np.zeros(0, dtype=int)) is None
+        assert calibration.fit_temperature(scores, np.zeros(9, dtype=int)) is None
+        assert calibration.fit_temperature(scores[:0], np.zeros(0, dtype=int)) is None
 
 
 class TestWhatAModelSees:
@@ -309,7 +311,7 @@ def test_columns_that_hardly_vary_make_no_holes(kind):
     values = np.column_stack([flat, tiny, far, level]).astype(np.float32)
     estimator = classical.fit(OPTIONS[kind], values, codes, seed=0)
     assert (estimator.predict(values) == codes).all()
-    shares = classical.softmax(classical.raw_scores(estimator, values + 1, 2))
+    shares = calibration.softmax(classical.raw_scores(estimator, values + 1, 2))
     assert np.isfinite(shares).all()
 
 

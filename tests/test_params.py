@@ -471,6 +471,15 @@ def test_networks_and_what_names_them_pass(check: Callable) -> None:
     assert found["explain"]["models"] == ["net"]
 
 
+def test_columns_of_a_network_are_known_when_it_is_trained(check: Callable) -> None:
+    deep = NETS.replace("  brightness: {}\n", "  brightness: {}\n  deep: {kind: cnn, model: net}\n")
+    check(deep.replace("feature: brightness_v_mean", "feature: deep_0003"))
+    (problem,) = _problems(check, deep.replace("v_mean", "v_meen"))
+    assert "there is no column 'brightness_v_meen'; did you mean 'brightness_v_mean'?" in problem
+    (problem,) = _problems(check, deep.replace("model: net", "model: svm"))
+    assert "features.deep.model: 'svm' is no network under `models`" in problem
+
+
 def test_a_network_that_is_not_there_is_named_with_its_line(check: Callable) -> None:
     assert _problems(check, NETS.replace("    - net\n", "    - nett\n")) == [
         "line 32: explain.models.0: 'nett' is no network under `models`; did you mean 'net'?"

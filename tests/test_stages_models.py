@@ -120,6 +120,7 @@ def test_the_svm_has_a_temperature_from_validation_only(world, tmp_path):
 def test_svm_scores_are_tempered(world):
     from evenlight.dataset import load_features, usable_rows
     from evenlight.models import artifacts, classical
+    from evenlight.models.calibration import softmax
     from evenlight.models.classical_artifacts import load_classical
 
     folder = world.folder / "models" / "svm"
@@ -129,7 +130,7 @@ def test_svm_scores_are_tempered(world):
     )
     assert columns == description["columns"]
     raw = classical.raw_scores(load_classical(folder), values, 3)
-    expected = classical.softmax(raw / description["fit"]["temperature"])
+    expected = softmax(raw / description["fit"]["temperature"])
     found = read_table(folder / "predictions.parquet").iloc[:, 4:].to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
 

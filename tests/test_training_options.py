@@ -12,7 +12,7 @@ import torch
 from evenlight.dataset import MappedImages
 from evenlight.errors import UserError
 from evenlight.models import cnn
-from evenlight.models.classical import fit_temperature, softmax
+from evenlight.models.calibration import fit_temperature, softmax
 from evenlight.models.cnn import build_network
 from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.inference import network_logits

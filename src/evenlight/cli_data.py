@@ -92,6 +92,9 @@ def features(
     color: str = "rgb",
     options: Json = "{}",
     learned: Path | None = None,
+    model: Annotated[
+        Path | None, typer.Option(help="folder of a network, for features that are read from one")
+    ] = None,
     table: Path | None = None,
     list_all: Annotated[
         bool, typer.Option("--list", help="print all families with options and columns")
@@ -109,7 +112,7 @@ def features(
         )
     from evenlight.stages import features as stage
 
-    stage.extract(name, images, shard, color, options, table, learned)
+    stage.extract(name, images, shard, color, options, table, learned, model)
 
 
 @app.command(rich_help_panel=WORKFLOW)

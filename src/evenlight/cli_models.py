@@ -178,18 +178,21 @@ def explain_network(
 
 @app.command(rich_help_panel=WORKFLOW)
 def explain_page(
-    model: Path,
+    dataset: str,
     *,
+    model: PathOption,
     manifest: PathOption,
     images: PathOption,
     embedding: Path | None = None,
+    dream: bool = False,
+    style: bool = False,
     results: PathOption,
     page: PathOption,
 ) -> None:
     """Write the page about one network."""
     from evenlight.stages import explain_page as stage
 
-    stage.explain_page(model, manifest, images, embedding, results, page)
+    stage.explain_page(dataset, model, manifest, images, embedding, dream, style, results, page)
 
 
 @app.command(rich_help_panel=WORKFLOW)

@@ -5,7 +5,7 @@ from typing import Any
 
 from evenlight.errors import UserError, did_you_mean
 from evenlight.explain.attribution import METHODS
-from evenlight.feature_table import column_names
+from evenlight.feature_table import column_names, needs_model
 from evenlight.models.classical import family_of
 from evenlight.outline import fair, networks
 
@@ -54,12 +54,16 @@ def cross_checks(params: Mapping[str, Any], is_valid: bool, place: Place) -> lis
 
 
 def choose_families(params: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Checks of the audit that name no families, in place: of their usual ones those that are computed, else all."""
+    """Checks of the audit that name no families, in place: of their usual ones those that are computed, else all.
+
+    But none that look through a network, which has seen the labels that are audited, unless there are no others.
+    """
+    own = sorted(name for name, options in params["features"].items() if not needs_model(name, options))
     for name, options in params["audit"]["checks"].items():
         named = _checks(given).get(name)
         if "features" in options and "features" not in (named if isinstance(named, Mapping) else {}):
             usual = [family for family in options["features"] if family in params["features"]]
-            options["features"] = usual or sorted(params["features"])
+            options["features"] = usual or own or sorted(params["features"])
 
 
 def _checks(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -157,6 +161,8 @@ def _check_column(
     if not any(column.startswith(f"{name}_") for name in computed):
         words = f"no family under `features` makes the column {column!r}; families: {', '.join(computed)}"
         return [place(path, words)]
-    if columns:
+    family = family_of(column, computed)
+    # of a family that looks through a network the columns are not known before that is trained
+    if any(family_of(known, computed) == family for known in columns):
         return [place(path, f"there is no column {column!r}{did_you_mean(column, columns)}")]
     return []

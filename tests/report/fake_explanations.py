@@ -49,12 +49,23 @@ class FakeExplanations:
             "layers": _layers(),
             "neighbours": _neighbours(),
         }
-        pictures = ["attributions_chosen", "filters", "maps", "neighbours", "patches_0", "patches_1"]
+        pictures = [
+            "attributions_chosen",
+            "filters",
+            "maps_1",
+            "maps_2",
+            "neighbours",
+            "patches_0",
+            "patches_1",
+        ]
         pictures += ["attributions_wrong"] if self.wrong else []
-        for name, asked in (("dream", self.dream), ("style", self.style)):
-            if asked:
-                facts[name] = {"classes": [{"name": c, "probability": 0.998} for c in self.classes]}
-                pictures.append(name)
+        if self.dream:
+            sure = [{"name": name, "probability": 0.998} for name in self.classes]
+            facts["dream"] = {"classes": sure, "layer": "trunk", "steps": 20}
+            pictures += ["classes", "dream"]
+        if self.style:
+            facts["style"] = {}
+            pictures.append("style")
         for name, value in facts.items():
             storage.write_json(self.folder / f"{name}.json", value)
         for name in pictures:
@@ -177,6 +188,7 @@ def _method(number: int, name: str) -> dict[str, Any]:
         "name": name,
         "title": name.replace("_", " ").capitalize(),
         "meaning": "How the score changes when a pixel does.",
+        "sanity": "It follows the weights, but is noisy.",
         "deletion": around(0.15 + 0.05 * number),
         "insertion": around(0.84 - 0.05 * number),
         "randomization": [
@@ -192,11 +204,26 @@ def _method(number: int, name: str) -> dict[str, Any]:
 
 def _layers() -> dict[str, Any]:
     return {
-        "filters": {"layer": "trunk.0", "count": 32, "note": "Red, green and blue weights as a picture."},
-        "maps": {"layers": ["trunk.0", "trunk.3"], "note": "The 12 channels that vary most."},
+        "filters": {"layer": "trunk.0", "count": 32},
+        "maps": [
+            {"layer": "trunk.0", "picture": "maps_1.png"},
+            {"layer": "trunk.3", "picture": "maps_2.png"},
+        ],
         "patches": [
-            {"layer": "trunk.3", "receptive_field": 8, "stride": 2, "picture": "patches_0.png"},
-            {"layer": "trunk.6", "receptive_field": 18, "stride": 4, "picture": "patches_1.png"},
+            {
+                "layer": "trunk.3",
+                "receptive_field": 8,
+                "stride": 2,
+                "picture": "patches_0.png",
+                "images": 846,
+            },
+            {
+                "layer": "trunk.6",
+                "receptive_field": 18,
+                "stride": 4,
+                "picture": "patches_1.png",
+                "images": 846,
+            },
         ],
     }
 

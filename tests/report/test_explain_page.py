@@ -66,7 +66,7 @@ def test_hostile_names_are_text_only(tmp_path):
 
 def test_every_picture_has_words(page):
     alternatives = page.values("img", "alt")
-    assert len(alternatives) == page.tags.count("img") == 10
+    assert len(alternatives) == page.tags.count("img") == 12
     assert all(len(text) > 20 for text in alternatives)
     assert page.tags.count("figcaption") == page.tags.count("figure")
 

@@ -10,7 +10,7 @@ from reading import SCRIPT, hostile, made
 from evenlight import storage
 from evenlight.audit.findings import SEVERITIES
 from evenlight.errors import UserError
-from evenlight.report.models_view import Axis
+from evenlight.report.axis import Axis
 from evenlight.report.page import Shown, write_page
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evenlight import outline, runtime
 from evenlight.download import KNOWN
-from evenlight.feature_table import learns
+from evenlight.feature_table import learns, needs_model
 from evenlight.labelling import source_column
 from evenlight.listing import list_folder
 from evenlight.models.classical import families_of, with_boundary, with_importance
@@ -43,12 +43,20 @@ FEATURES = sorted(config["features"])
 FAMILY_MODULES = sorted(
     {f"evenlight.features.{options['kind']}" for options in config["features"].values()}
 )
+# entries that look through a trained network, and which
+LOOKING = {
+    name: options["model"]
+    for name, options in config["features"].items()
+    if needs_model(name, options)
+}
 LEARNING = [name for name in FEATURES if learns(name, config["features"][name])]
 MODELS = sorted(config["models"])
 NETWORKS = outline.networks(config["models"])
 CLASSICAL = [name for name in MODELS if name not in NETWORKS]
 BOUNDARIES = with_boundary(config["models"])
 IMPORTANCES = with_importance(config)
+EXPLAINED = outline.explained(config)
+FAIR = outline.fair(config["models"])
 
 
 wildcard_constraints:
@@ -64,11 +72,10 @@ def as_json(value):
 
 
 def feature_sources(name):
-    """The modules behind an entry of `features:`."""
-    return sources(
-        "evenlight.stages.features",
-        f"evenlight.features.{config['features'][name]['kind']}",
-    )
+    """The modules behind an entry of `features:`, and the network that it looks through."""
+    family = f"evenlight.features.{config['features'][name]['kind']}"
+    networks = [model_module(LOOKING[name])] if name in LOOKING else []
+    return sources("evenlight.stages.features", family, *networks)
 
 
 def families(model):
@@ -76,9 +83,30 @@ def families(model):
     return families_of(config["models"][model], FEATURES)
 
 
-def model_sources(stage, model):
-    """The modules behind a stage and the kind of a classical model."""
-    return sources(stage, f"evenlight.models.kinds.{config['models'][model]['kind']}")
+def model_sources(stage, *models):
+    """The modules behind a stage, and those of the models' kinds; of a network the network itself."""
+    return sources(stage, *[model_module(model) for model in models])
+
+
+def model_module(model):
+    """Where a model's kind is written down."""
+    options = config["models"][model]
+    if model in NETWORKS:
+        return f"evenlight.models.networks.{options['network']}"
+    return f"evenlight.models.kinds.{options['kind']}"
+
+
+def fair_pair(model):
+    """A network with fair training, and the one without that it is compared with, if one is named."""
+    before = config["models"][model]["fair"]["before"]
+    return [model, before] if before else [model]
+
+
+def templates():
+    """What pages are made from."""
+    return [
+        str(file) for file in sorted(Path("src/evenlight/report/templates").iterdir())
+    ]
 
 
 # what intervals that are no part of `evaluate` need of it

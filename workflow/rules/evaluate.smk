@@ -122,10 +122,7 @@ rule compare_models:
         descriptions=collect("models/{{dataset}}/{model}/model.json", model=MODELS),
         best="results/{dataset}/best.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
-        templates=[
-            str(file)
-            for file in sorted(Path("src/evenlight/report/templates").iterdir())
-        ],
+        templates=templates(),
         code=sources("evenlight.stages.compare"),
     output:
         comparison=ensure("results/{dataset}/comparison.json", non_empty=True),

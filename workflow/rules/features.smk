@@ -2,8 +2,8 @@
 
 Needs: data/standardized/<dataset>/. Makes: data/features/<dataset>/<feature>/<shard>.parquet.
 and results/<dataset>/features/.
-Usual steps: one job per entry of `features:` and shard; an entry that learns, such as a vocabulary, learns first. Then
-one job that sums the tables up, and one that finds out which families pay.
+Usual steps: one job per entry of `features:` and shard; an entry that learns, such as a vocabulary, learns first, and one
+that looks through a network waits for its training. Then one job that sums the tables up, and one that finds out which families pay.
 """
 
 
@@ -46,6 +46,14 @@ rule extract_features:
             if wildcards.feature in LEARNING
             else []
         ),
+        model=lambda wildcards: (
+            [
+                f"models/{wildcards.dataset}/{LOOKING[wildcards.feature]}/{file}"
+                for file in ("model.json", "model.safetensors")
+            ]
+            if wildcards.feature in LOOKING
+            else []
+        ),
         code=lambda wildcards: feature_sources(wildcards.feature),
     output:
         table=ensure(
@@ -59,16 +67,17 @@ rule extract_features:
     params:
         options=lambda wildcards: as_json(config["features"][wildcards.feature]),
         color=config["standardize"]["color"],
-        learned=lambda wildcards, input: (
-            f"--learned {input.learned}" if input.learned else ""
-        ),
+        known=lambda wildcards, input: (
+            ["--learned", input.learned] if input.learned else []
+        )
+        + (["--model", os.path.dirname(input.model[0])] if input.model else []),
         versions=versions("numpy", "opencv-python-headless"),
     message:
         "Computing {wildcards.feature} features of {wildcards.dataset}, shard {wildcards.shard}"
     shell:
         "evenlight features {wildcards.feature} --images {input.images:q}"
         " --shard {input.shard:q} --color {params.color} --options {params.options:q}"
-        " {params.learned} --table {output.table:q} > {log:q} 2>&1"
+        " {params.known:q} --table {output.table:q} > {log:q} 2>&1"
 
 
 rule summarize_features:

@@ -48,10 +48,13 @@ rule train_network:
         images=image_shards(),
         manifest="data/manifest/{dataset}/manifest.parquet",
         classes="data/manifest/{dataset}/classes.json",
-        code=sources("evenlight.stages.train_network"),
+        code=lambda wildcards: model_sources(
+            "evenlight.stages.train_network", wildcards.model
+        ),
     output:
         model=ensure("models/{dataset}/{model}/model.safetensors", non_empty=True),
         description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
+        checks=ensure("models/{dataset}/{model}/checks.json", non_empty=True),
         history=ensure("models/{dataset}/{model}/history.csv", non_empty=True),
     log:
         "logs/train_network/{dataset}/{model}.log",
@@ -61,7 +64,7 @@ rule train_network:
         model="|".join(NETWORKS) or "(?!)",
     # first in line: it takes longest, and everything else fits beside it
     priority: 10
-    threads: 1
+    threads: lambda wildcards: config["models"][wildcards.model]["threads"]
     params:
         options=lambda wildcards: as_json(config["models"][wildcards.model]),
         region=as_json(config["region"]),
@@ -86,10 +89,8 @@ rule predict:
         description="models/{dataset}/{model}/model.json",
         data=lambda wildcards: model_inputs(wildcards.model),
         manifest="data/manifest/{dataset}/manifest.parquet",
-        code=lambda wildcards: (
-            sources("evenlight.stages.predict")
-            if wildcards.model in NETWORKS
-            else model_sources("evenlight.stages.predict", wildcards.model)
+        code=lambda wildcards: model_sources(
+            "evenlight.stages.predict", wildcards.model
         ),
     output:
         table=ensure("models/{dataset}/{model}/predictions.parquet", non_empty=True),

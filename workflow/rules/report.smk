@@ -13,6 +13,12 @@ rule write_report:
             "results/{{dataset}}/{model}/misclassified.csv", model=MODELS
         ),
         histories=collect("results/{{dataset}}/{model}/history.png", model=NETWORKS),
+        descriptions=collect("models/{{dataset}}/{model}/model.json", model=MODELS),
+        checks=collect("models/{{dataset}}/{model}/checks.json", model=NETWORKS),
+        explanations=collect(
+            "results/{{dataset}}/{model}/explanations.html", model=EXPLAINED
+        ),
+        fair=collect("results/{{dataset}}/{model}/fair.json", model=FAIR),
         embeddings=collect(
             "results/{{dataset}}/embeddings/{space}.json", space=outline.spaces(config)
         ),
@@ -37,7 +43,7 @@ rule write_report:
             else []
         ),
         images=image_shards(),
-        templates=rules.compare_models.input.templates,
+        templates=templates(),
         code=sources("evenlight.stages.report"),
     output:
         page=report(
@@ -59,14 +65,15 @@ rule write_report:
         ),
         manifest_folder=lambda wildcards, input: os.path.dirname(input.manifest),
         images="data/standardized/{dataset}",
+        models="models/{dataset}",
         results=lambda wildcards, output: os.path.dirname(output.page),
     message:
         "Writing the report of {wildcards.dataset}"
     shell:
         "evenlight report {wildcards.dataset} --params {params.settings:q}"
         " --version {params.version:q} --manifest-folder {params.manifest_folder:q}"
-        " --images {params.images:q} --results {params.results:q}"
-        " --page {output.page:q} > {log:q} 2>&1"
+        " --images {params.images:q} --models {params.models:q}"
+        " --results {params.results:q} --page {output.page:q} > {log:q} 2>&1"
 
 
 rule publish:
@@ -84,6 +91,9 @@ rule publish:
             suffix=["html", "csv"],
         ),
         pictures=collect("results/{{dataset}}/{model}/confusion.png", model=MODELS),
+        explanations=collect(
+            "results/{{dataset}}/{model}/explanations.html", model=EXPLAINED
+        ),
         manifest="data/manifest/{dataset}/manifest.parquet",
         code=sources("evenlight.stages.publish"),
     output:

@@ -14,7 +14,7 @@ import torch
 from evenlight.errors import UserError
 from evenlight.explain.layers import listening
 from evenlight.explain.settings_dream import Dream
-from evenlight.models.classical import softmax
+from evenlight.models.calibration import softmax
 from evenlight.models.cnn import Network
 from evenlight.models.inference import run_network, to_tensor
 from evenlight.models.optimizers import AdamW

@@ -15,7 +15,7 @@ from evenlight.audit.findings import Finding
 from evenlight.audit.wording import chance, counted, listed, many
 from evenlight.evaluation.comparison import compare_pair
 from evenlight.evaluation.intervals import newcombe
-from evenlight.models.classical import softmax
+from evenlight.models.calibration import softmax
 
 if TYPE_CHECKING:
     from evenlight.models.cnn import Network

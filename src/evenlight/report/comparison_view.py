@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evenlight.job_costs import Cost
+from evenlight.report.axis import Axis
 from evenlight.report.charts import visible_text
-from evenlight.report.models_view import Axis, Model, baseline
+from evenlight.report.models_view import Model, baseline
 from evenlight.report.rendering import environment, points
 from evenlight.report.verdicts import Rules, are, listed
 

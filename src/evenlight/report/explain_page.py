@@ -139,7 +139,8 @@ def _pictures(folder: Path, facts: Mapping[str, Any], history: Path) -> dict[str
     room = Room(_PICTURE_ROOM)
     names = ["attributions_chosen"]
     names += ["attributions_wrong"] if facts["attributions"]["rows_wrong"] else []
-    names += ["filters", "maps", "neighbours", *(name for name in ("dream", "style") if name in facts)]
+    names += ["filters", *(Path(one["picture"]).stem for one in facts["layers"]["maps"]), "neighbours"]
+    names += [*(["classes", "dream"] if "dream" in facts else []), *(["style"] if "style" in facts else [])]
     names += [Path(patch["picture"]).stem for patch in facts["layers"]["patches"]]
     found = {"history": room.take(chart_uri(history))}
     return found | {name: room.take(chart_uri(folder / f"{name}.png", photos=True)) for name in names}

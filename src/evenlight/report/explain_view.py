@@ -5,14 +5,15 @@ Facts come in as the JSON files of `results/<dataset>/<model>/explanations/`:
 - overview.json: `network`, `parameters`, `layers` [{`name`, `kind`, `shape` [D, h, w] or [F], `weights`,
   `receptive_field`, `stride`}]; the last two are None for layers that see the whole image.
 - checks.json: findings [{`check`, `severity`, `subject`, `sentence`, `numbers`}].
-- attributions.json: `n` images checked; `methods` [{`name`, `title`, `meaning`, `deletion`, `insertion`,
+- attributions.json: `n` images checked; `methods` [{`name`, `title`, `meaning`, `sanity`, `deletion`, `insertion`,
   `randomization` [{`layer`, `correlation`}], `passes` (True, False or None: could not be judged), `sentence`}];
   `baselines` [{`name`, `deletion`, `insertion`}]; `rows_chosen` and `rows_wrong` [{`path`, `true_label`,
   `predicted_label`}]. Scores are {`value`, `low`, `high`}.
-- layers.json: `filters` {`layer`, `count`, `note`}, `maps` {`layers`, `note`}, `patches` [{`layer`,
-  `receptive_field`, `stride`, `picture`}].
+- layers.json: `filters` {`layer`, `count`}, `maps` [{`layer`, `picture`}], `patches` [{`layer`, `receptive_field`,
+  `stride`, `picture`, `images` searched}].
 - neighbours.json: `k`, `n`, `metric`, `baseline`, `pixel` and `features` {`precision`: {`value`, `low`, `high`}}.
-- dream.json: `classes` [{`name`, `probability`}]; style.json: anything; its picture is shown.
+- dream.json: `classes` [{`name`, `probability`}], `layer` and `steps` of the dream; style.json: anything; its picture
+  is shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evenlight.audit.findings import SEVERITIES
-from evenlight.report.models_view import Axis
+from evenlight.report.axis import Axis
 from evenlight.report.rendering import percent
 
 _SHADES = 9  # classes h1 to h9 of the style sheet

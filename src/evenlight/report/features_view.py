@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evenlight.evaluation.resampling import FEWEST_KEYS
+from evenlight.report.axis import Axis
 from evenlight.report.charts import visible_text
-from evenlight.report.models_view import Axis
 from evenlight.report.rendering import points
 
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)

@@ -1,10 +1,11 @@
 """What the page shows of the models: measures, confusion, classes and groups, worked out for the templates."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evenlight.report.axis import Axis
+from evenlight.report.explain_view import sorted_findings
 from evenlight.report.inline import Wrong
 from evenlight.report.verdicts import Rules, group_state, leak_sentence
 
@@ -18,8 +19,9 @@ class Model:
     `metrics` is its metrics.json, `wrong` the misclassified test images to show, out of `wrong_total`, most
     confident first. `history` and `boundary` are data URIs of its learning curves and its decision boundary, empty
     for models without; `importance` is what `features_view.importance_view` gives, `search` the candidates that were
-    tried by cross-validation, `chosen` the hyper-parameters that won. Of networks `checks` is checks.json, `explained`
-    says whether a page looks inside, `fair` is fair.json where training made up for unequal groups.
+    tried by cross-validation, `chosen` the hyper-parameters that won. Of networks `checks` is checks.json, `inside` a
+    sentence about the page that looks inside, empty without one, and `fair` what `fair_view` gives where training made
+    up for unequal groups.
     """
 
     metrics: dict[str, Any]
@@ -31,7 +33,7 @@ class Model:
     search: Sequence[Mapping[str, Any]] = ()
     chosen: Mapping[str, Any] = field(default_factory=dict)
     checks: Sequence[Mapping[str, Any]] = ()
-    explained: bool = False
+    inside: str = ""
     fair: Mapping[str, Any] | None = None
 
     @property
@@ -42,34 +44,6 @@ class Model:
     def test(self) -> dict[str, Any]:
         """Metrics of the test split, empty when there is no test image."""
         return self.metrics["splits"].get("test", {})
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A horizontal axis of shares from `low` to `high`, with a tick every `step`."""
-
-    low: float
-    high: float
-    step: float
-
-    @classmethod
-    def around(cls, measures: Sequence[Any]) -> "Axis":
-        """The narrowest axis in whole steps that holds all `measures` (intervals, numbers or None)."""
-        numbers = [value for measure in measures for value in _ends(measure)] or [0.0, 1.0]
-        span = max(max(numbers) - min(numbers), 0.05)
-        step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25) if span / step <= 5)
-        low = max(0, math.floor(min(numbers) / step + 1e-9))
-        high = max(low + 1, math.ceil(max(numbers) / step - 1e-9))
-        return cls(low * step, min(high * step, max(1.0, max(numbers))), step)
-
-    def at(self, value: float) -> str:
-        """Where `value` lies, as a CSS percentage; beyond the ends it is put on the end."""
-        share = (value - self.low) / (self.high - self.low)
-        return f"{100 * min(max(share, 0), 1):.2f}%"
-
-    @property
-    def ticks(self) -> list[float]:
-        return [self.low + k * self.step for k in range(round((self.high - self.low) / self.step) + 1)]
 
 
 def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dict[str, Any]:
@@ -109,8 +83,8 @@ def model_view(model: Model, best: Model | None, rules: Rules, rows: int) -> dic
         "boundary": model.boundary,
         "importance": model.importance,
         "search": _candidates(model),
-        "checks": model.checks,
-        "explained": model.explained,
+        "checks": sorted_findings(model.checks),
+        "inside": model.inside,
         "fair": model.fair,
     }
 
@@ -172,10 +146,3 @@ def _confused_pairs(classes: Sequence[str], confusion: list[list[int]]) -> list[
         if count and i != j
     ]
     return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
-
-
-def _ends(measure: Any) -> list[float]:
-    values = (
-        [measure.get(key) for key in ("low", "value", "high")] if isinstance(measure, dict) else [measure]
-    )
-    return [value for value in values if value is not None]

@@ -20,6 +20,8 @@ from evenlight.report import files_view
 from evenlight.report.audit_view import Check, audit_checks
 from evenlight.report.charts import visible_text
 from evenlight.report.comparison_view import comparison_view
+from evenlight.report.explain_view import summary_line
+from evenlight.report.fair_view import fair_view
 from evenlight.report.features_view import Features, features_view, importance_view
 from evenlight.report.files_view import Files
 from evenlight.report.inline import Room, Thumbnails, chart_uri
@@ -272,10 +274,16 @@ def _read_models(
             search=fit.get("search", ()),
             chosen=fit.get("chosen", {}),
             checks=storage.read_json(trained / name / "checks.json") if network else (),
-            explained=name in shown.explained,
-            fair=storage.read_json(folder / "fair.json") if name in shown.fair else None,
+            inside=_inside(folder / "explanations") if name in shown.explained else "",
+            fair=fair_view(storage.read_json(folder / "fair.json")) if name in shown.fair else None,
         )
     return [models[metrics["model"]] for metrics, _ in read]
+
+
+def _inside(folder: Path) -> str:
+    """What the page about a network found, in a sentence."""
+    facts = (storage.read_json(folder / f"{name}.json") for name in ("attributions", "neighbours"))
+    return summary_line(*facts)
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

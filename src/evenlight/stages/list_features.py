@@ -22,6 +22,9 @@ def _describe(name: str, module: ModuleType) -> str:
     lines = [f"{name}: {(module.__doc__ or '').splitlines()[0]}"]
     for key, field in module.Options.model_fields.items():
         lines += _wrapped(f"option {key} = {getattr(options, key)}: {field.description}", "  ")
+    if not columns:  # only the network knows
+        lines.append("  as many columns as the network's last layer sees:")
+        return "\n".join(lines + _wrapped(_sentence(module.COLUMNS[0], [f"{name}_0000, ..."]), "  - "))
     lines.append(f"  {len(columns)} columns at 64 x 64:")
     for entry in module.COLUMNS:
         found = [column for column in columns if fnmatchcase(column, entry.pattern)]

@@ -12,6 +12,7 @@ from evenlight.explain.boundary import regions
 from evenlight.feature_table import documented
 from evenlight.models import classical
 from evenlight.models.artifacts import load_description
+from evenlight.models.calibration import softmax
 from evenlight.models.classical_artifacts import load_classical
 from evenlight.report import feature_charts
 from evenlight.runtime import seed_for
@@ -52,7 +53,7 @@ def plot_boundary(
     estimator, temperature = load_classical(model), description["fit"].get("temperature", 1.0)
 
     def probabilities(seen: np.ndarray) -> np.ndarray:
-        return classical.softmax(classical.raw_scores(estimator, seen, len(classes)) / temperature)
+        return softmax(classical.raw_scores(estimator, seen, len(classes)) / temperature)
 
     codes = shown["label_index"].to_numpy(dtype=np.int64)
     points = feature_charts.Points(

@@ -7,7 +7,8 @@ import pandas as pd
 
 from evenlight.dataset import load_images, model_values, shard_places, usable_rows
 from evenlight.errors import UserError
-from evenlight.models import artifacts, classical
+from evenlight.models import artifacts
+from evenlight.models.calibration import softmax
 from evenlight.outline import is_network
 from evenlight.storage import file_sha256, write_table
 
@@ -35,8 +36,9 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
         network = load_network(model)
         for here in shard_places(rows):
             logits = network_logits(network, load_images(rows.iloc[here], images))
-            scores[here] = classical.softmax(logits / temperature)
+            scores[here] = softmax(logits / temperature)
     else:
+        from evenlight.models.classical import raw_scores
         from evenlight.models.classical_artifacts import load_classical
 
         estimator = load_classical(model)
@@ -48,8 +50,8 @@ def predict(model: Path, manifest: Path, features: Path, images: Path, table: Pa
                 description["families"],
                 description["columns"],
             )
-            raw = classical.raw_scores(estimator, values, len(classes))
-            scores[here] = classical.softmax(raw / temperature)
+            raw = raw_scores(estimator, values, len(classes))
+            scores[here] = softmax(raw / temperature)
     write_table(table, _prediction_table(rows, classes, scores))
 
 

@@ -10,6 +10,7 @@ from evenlight.dataset import check_training_classes, kept_together, model_value
 from evenlight.errors import UserError
 from evenlight.models import classical
 from evenlight.models.artifacts import describe
+from evenlight.models.calibration import fit_temperature
 from evenlight.models.classical_artifacts import save_classical
 from evenlight.models.search import Search, hyper_parameters, out_of_fold_scores, search
 from evenlight.progress import say
@@ -78,7 +79,7 @@ def train(
                 chosen, values, codes, keys, search_settings["folds"], len(names), own_seed
             )
             unseen_codes, by = codes[asked], "training images, out of fold"
-        temperature = classical.fit_temperature(scores, unseen_codes)
+        temperature = fit_temperature(scores, unseen_codes)
         if temperature is None:
             say("  no image to make scores probabilities by: their temperature stays 1")
             facts |= {"temperature": 1.0, "calibrated_on": None}

@@ -11,8 +11,8 @@ import numpy as np
 from evenlight.dataset import MappedImages, check_training_classes, kept_together, usable_rows
 from evenlight.errors import UserError, did_you_mean
 from evenlight.models.artifacts import describe
+from evenlight.models.calibration import fit_temperature
 from evenlight.models.checkpoints import Checkpoint
-from evenlight.models.classical import fit_temperature
 from evenlight.models.cnn import Network
 from evenlight.models.cnn_options import CnnOptions, Fair
 from evenlight.models.devices import choose_device
