@@ -499,6 +499,16 @@ def test_a_group_that_the_data_set_lacks_is_named_with_those_it_has(check: Calla
     assert "'day_night' has no group 'weather'; its `groups`: none" in problem
 
 
+def test_a_frozen_network_can_not_unlearn_a_group(check: Callable) -> None:
+    frozen = (
+        _fair()
+        .replace("method: reweighing", "method: adversarial")
+        .replace("kind: cnn\n    fair", "kind: cnn\n    freeze: true\n    fair")
+    )
+    (problem,) = _problems(check, frozen)
+    assert "models.fair_net.fair.method: adversarial training has nothing to change" in problem
+
+
 @pytest.mark.parametrize("key", ["crop", "cutout"])
 def test_augmentation_stays_within_the_images(check: Callable, key: str) -> None:
     check(SMALL.replace("epochs: 3", f"{key}: 23"))

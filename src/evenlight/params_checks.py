@@ -120,6 +120,11 @@ def _check_networks(params: Mapping[str, Any], place: Place) -> list[Problem]:
             if options[key] >= side:
                 words = f"{key} must be less than the side of the images, {side} pixels"
                 problems.append(place((*path, key), words))
+        if options["fair"] and options["fair"]["method"] == "adversarial" and options["freeze"]:
+            words = (
+                "adversarial training has nothing to change in a network that is frozen; set freeze: false"
+            )
+            problems.append(place((*path, "fair", "method"), words))
         if options["fair"] and options["fair"]["group"] not in groups:
             words = f"the data set {params['dataset']!r} has no group {options['fair']['group']!r}; its `groups`: "
             problems.append(place((*path, "fair", "group"), words + (", ".join(groups) or "none")))

@@ -18,11 +18,11 @@ class Explain(Settings):
         description="heat maps; every one is checked",
     )
     layer: str | None = Field(None, description="module that Grad-CAM looks at; null: the last feature maps")
-    checked: int = Field(64, ge=8, le=1000, description="test images that heat maps are checked on")
-    steps: int = Field(28, ge=4, le=200, description="of deleting and inserting pixels")
-    integration_steps: int = Field(32, ge=4, le=500, description="of integrated gradients")
+    checked: int = Field(32, ge=8, le=1000, description="test images that heat maps are checked on")
+    steps: int = Field(20, ge=4, le=200, description="of deleting and inserting pixels")
+    integration_steps: int = Field(24, ge=4, le=500, description="of integrated gradients")
     window: float = Field(
-        0.2, gt=0, le=1, description="share of the side that occlusion hides, half a window on"
+        0.25, gt=0, le=1, description="share of the side that occlusion hides, half a window on"
     )
     channels: int = Field(12, ge=1, le=64, description="of a layer that are shown")
     patches: int = Field(8, ge=1, le=24, description="image parts shown per channel")
