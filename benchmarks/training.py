@@ -51,11 +51,19 @@ PLAIN = COMMON | {"batch_size": BATCH, "learning_rate": RATE, "dropout": 0.0}
 FAST = COMMON | {
     "network": "fast_resnet", "precision": "bfloat16", "optimizer": "muon", "batch_size": 512, "learning_rate": 0.24,
     "momentum": 0.6, "weight_decay": 0.0, "warm_up": 0.1, "label_smoothing": 0.2, "dropout": 0.0, "crop": 2,
+    "small_first": 0.5,
 }  # fmt: skip
-RECIPES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
-    "course": (PLAIN | {"network": "course", "learning_rate": 0.05}, (4, 20, 60)),
-    "small": (PLAIN | {"network": "small"}, (1, 6, 18)),
-    "fast_resnet": (FAST, (1, 5, 14)),
+# options, and those that depend on the budget
+RECIPES: dict[str, tuple[dict[str, Any], tuple[dict[str, Any], ...]]] = {
+    "course": (
+        PLAIN | {"network": "course", "learning_rate": 0.05},
+        ({"epochs": 4}, {"epochs": 20}, {"epochs": 60}),
+    ),
+    "small": (PLAIN | {"network": "small"}, ({"epochs": 2}, {"epochs": 12}, {"epochs": 36})),
+    "fast_resnet": (
+        FAST,
+        ({"epochs": 2, "width": 0.5}, {"epochs": 5, "width": 0.75}, {"epochs": 9}),
+    ),
 }
 
 
@@ -193,14 +201,13 @@ def compare_accuracy(names: list[str], budgets: list[int]) -> None:
     )
     for budget in budgets:
         for name in names:
-            options, epochs = RECIPES[name]
-            count = epochs[BUDGETS.index(budget)]
-            settings = CnnOptions(**options | {"epochs": count})
+            options, by_budget = RECIPES[name]
+            settings = CnnOptions(**options | by_budget[BUDGETS.index(budget)])
             start = time.process_time()
             outcome = train_network(settings, Examples(*training), nothing(training), CLASS_COUNT, seed=0)
-            print_accuracy(name, budget, count, time.process_time() - start, outcome.network, test)
+            print_accuracy(name, budget, settings.epochs, time.process_time() - start, outcome.network, test)
         if importlib.util.find_spec("lightning") and "small" in names:
-            count = RECIPES["small"][1][BUDGETS.index(budget)]
+            count = RECIPES["small"][1][BUDGETS.index(budget)]["epochs"]
             start = time.process_time()
             network = lightning_loop("small", ArrayDataset(training), count)
             print_accuracy("small by Lightning", budget, count, time.process_time() - start, network, test)

@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from evenlight.errors import UserError
+from evenlight.models import shrinking
 from evenlight.models.cnn import Network, build_network
 from evenlight.models.cnn_options import CnnOptions
 from evenlight.models.inference import to_tensor
+from evenlight.models.shrinking import shrink
 from evenlight.models.training import Examples, train_network
 
 CLASSES = 3
@@ -217,3 +219,32 @@ class TestPublishedWeights:
 def test_too_small_images_are_a_sentence():
     with pytest.raises(UserError, match="'alexnet' needs images of at least 63 pixels"):
         build("alexnet", (62, 64, 3))
+
+
+class TestSmallFirst:
+    """The first part of training on images of three quarters of the side."""
+
+    def test_it_keeps_levels_and_gradients_of_brightness(self):
+        images = torch.linspace(0, 1, 24).expand(1, 2, 16, 24)
+        small = shrink(images)
+        assert small.shape == (1, 2, 12, 18)
+        np.testing.assert_allclose(small[0, 0, 0, 1:-1].diff(), 4 / 3 / 23, atol=2e-3)
+        np.testing.assert_allclose(float(small.mean()), 0.5, atol=1e-4)
+
+    def test_it_lasts_for_its_share_of_the_steps(self, monkeypatch):
+        heights = []
+
+        def heard(images: torch.Tensor) -> torch.Tensor:
+            heights.append(len(images))
+            return shrink(images)
+
+        monkeypatch.setattr(shrinking, "shrink", heard)
+        part = Examples(np.zeros((40, 12, 12, 1), np.uint8), np.arange(40) % 2)
+        train_network(options("small", epochs=2, batch_size=8, small_first=0.3), part, part, 2, seed=0)
+        assert heights == [1, 8, 8, 8]  # the check beforehand, then 3 of 10 steps
+
+    @pytest.mark.parametrize(("name", "side"), [("course", 16), ("fast_resnet", 10)])
+    def test_a_network_of_one_size_is_refused(self, name, side):
+        part = Examples(np.zeros((4, side, side, 1), np.uint8), np.arange(4) % 2)
+        with pytest.raises(UserError, match=f"{name!r} can't be trained on smaller images.*{side} x {side}"):
+            train_network(options(name, small_first=0.5), part, part, 2, seed=0)

@@ -30,6 +30,7 @@ class CnnOptions(Settings):
     kind: Literal["cnn"]
     seed: int | None = Field(None, ge=0, description="of its training; null: that of params.yaml")
     network: str = Field("small", description="a module of models/networks/")
+    width: float = Field(1.0, gt=0, le=4, description="fast_resnet: its channels are so many times as many")
     weights: Literal["none", "default"] = Field(
         "none", description="default: start from torchvision's weights, downloaded when missing"
     )
@@ -61,6 +62,12 @@ class CnnOptions(Settings):
     crop: int = Field(0, ge=0, description="training images are moved by up to so many pixels")
     brightness: float = Field(0.0, ge=0, lt=1, description="and made brighter or darker by up to this share")
     cutout: int = Field(0, ge=0, description="and lose a square of this side in pixels")
+    small_first: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the steps taken on images of three quarters of the side, which are nearly twice as fast",
+    )
     fair: Fair | None = Field(None, description="training that makes up for unequal groups")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     precision: Literal["float32", "bfloat16"] = Field(

@@ -149,6 +149,7 @@ class _Run:
         from evenlight.models.devices import choose_device
         from evenlight.models.losses import image_weights
         from evenlight.models.optimizers import build_optimizer
+        from evenlight.models.shrinking import check_shrinking
 
         prepare_torch(seed, options.threads)
         self.device = choose_device(options.device)
@@ -156,6 +157,8 @@ class _Run:
             torch.set_deterministic_debug_mode("default")
         self.options, self.validated, self.seed, self.color = options, validated, seed, color
         self.network = build_network(options, training.images.shape[1:], class_count)
+        if options.small_first:
+            check_shrinking(self.network, options.network, training.images.shape[1:])
         mean, deviation = channel_statistics(training.images)
         self.network.set_normalization(mean, deviation)
         self._learn_first_layer(training.images)
@@ -256,6 +259,7 @@ def _train_epoch(run: _Run, number: int, training: Examples) -> tuple[float, flo
     from evenlight.models.devices import forward_precision
     from evenlight.models.losses import weighted_cross_entropy
     from evenlight.models.optimizers import one_cycle
+    from evenlight.models.shrinking import shrink
 
     options, count = run.options, len(training.codes)
     # drawn anew for every epoch, so that going on after an interruption needs no generator's state
@@ -268,14 +272,16 @@ def _train_epoch(run: _Run, number: int, training: Examples) -> tuple[float, flo
     right = torch.zeros((), dtype=torch.int64, device=run.device)
     rate = 0.0
     for step, rows in enumerate(bar(batches, len(batches), f"epoch {number}/{options.epochs}")):
+        done = (number - 1) * len(batches) + step
         images = to_tensor(augment(training.images[rows], options, run.color, run.fill, draws), run.device)
+        if done < options.small_first * steps:
+            images = shrink(images)
         codes = torch.from_numpy(training.codes[rows]).long().to(run.device)
         weights = torch.from_numpy(run.weights[rows]).to(run.device)
         with forward_precision(run.device, options.precision):
             features = run.network.features(images)
             logits = run.network.classifier(features)
         loss = weighted_cross_entropy(logits, codes, weights, options.label_smoothing)
-        done = (number - 1) * len(batches) + step
         penalty = run.penalty(features, training, rows, done / steps)
         (loss + penalty).backward()
         rate = options.learning_rate * one_cycle(done, steps, options.warm_up)
