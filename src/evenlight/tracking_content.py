@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evenlight.job_costs import read_cost
-from evenlight.outline import is_network, spaces
+from evenlight.outline import explained, is_network, spaces
 from evenlight.storage import file_sha256, read_json, read_table
 
 TABLE_ROWS = 500  # of the predictions table: more rows make the UI's comparison slow
@@ -235,6 +235,9 @@ def model_content(
     entry = params.get("models", {}).get(model, {})
     evidence = [result_folder / "metrics.json", model_folder / "predictions.parquet", *histories]
     shown = [result_folder / "metrics.json", result_folder / "misclassified.csv"]
+    # asked of the settings, because files may be left from earlier ones
+    shown += [result_folder / "explanations.html"] if model in explained(params) else []
+    shown += [result_folder / "fair.json"] if network and entry.get("fair") else []
     tags = {
         "family": "network" if network else "classical",
         "versions": ", ".join(

@@ -3,10 +3,11 @@
 reports/ is a side effect on purpose: a file that git tracks must never be a declared output (docs/decisions.md).
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
-from evenlight.outline import spaces
+from evenlight.outline import explained, spaces
 from evenlight.reasons import REASONS
 from evenlight.storage import read_json, read_table, write_bytes, write_csv, write_json
 
@@ -31,6 +32,7 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
         write_bytes(folder / "pictures/tsne.png", (results / "embeddings/features_tsne.png").read_bytes())
     else:
         (folder / "pictures/tsne.png").unlink(missing_ok=True)
+    _publish_explanations(results, explained(params), folder)
     # written by a run that stopped because of max_quarantine; this one did not
     (folder / "quarantine.html").unlink(missing_ok=True)
     rows = read_table(manifest, ["path", "verdict", "reason", "detail"])
@@ -44,3 +46,15 @@ def publish(results: Path, manifest: Path, params: dict[str, Any], folder: Path)
         ],
     )
     write_json(folder / "params.json", params)
+
+
+def _publish_explanations(results: Path, names: list[str], folder: Path) -> None:
+    """The pages about networks, where the report's links expect them; those of networks that are gone are removed."""
+    for page in folder.glob("*/explanations.html"):
+        if page.parent.name not in names:
+            page.unlink()
+            with contextlib.suppress(OSError):  # something else lies there
+                page.parent.rmdir()
+    for name in names:
+        page = Path(name) / "explanations.html"
+        write_bytes(folder / page, (results / page).read_bytes())
