@@ -45,6 +45,23 @@ def example_data(
 
 
 @app.command(rich_help_panel=TOOLS)
+def explain(
+    image: Path,
+    *,
+    model: Annotated[str, typer.Option(help="a key of `models:` that was trained")],
+    dataset: Annotated[
+        str | None, typer.Option(help="that it was trained on; by default that of params.yaml")
+    ] = None,
+    root: Path = Path(),
+    page: Annotated[Path | None, typer.Option(help="by default <image>_<model>.html in this folder")] = None,
+) -> None:
+    """Write a page about one picture: what a model says of it, where it looked, what it finds alike."""
+    from evenlight.stages import explain_image as stage
+
+    typer.echo(stage.explain_image(image, model, dataset, root, page))
+
+
+@app.command(rich_help_panel=TOOLS)
 def ui(root: Path = Path(), port: int = 5000) -> None:
     """Open MLflow on this machine and print where the leaderboard is."""
     from evenlight import params

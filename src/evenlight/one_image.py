@@ -1,6 +1,7 @@
 """One picture by itself: what a model of an earlier run says of it, and what it saw."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ from evenlight.scanning import scan_shard
 from evenlight.standardize import Standardize
 
 
-def standardized_image(image: Path, description: Mapping[str, Any]) -> np.ndarray:
-    """One picture as the model sees it, through the same steps as the pictures of its run.
+@dataclass(frozen=True)
+class OneImage:
+    """A picture as a model sees it, uint8 (H, W, C), and what scanning found out about its file."""
+
+    pixels: np.ndarray
+    facts: Mapping[str, Any]
+
+
+def read_image(image: Path, description: Mapping[str, Any]) -> OneImage:
+    """One picture, through the same steps as the pictures that the model was trained on.
 
     Args:
         image: its file, in any format that the pipeline accepts.
         description: model.json, which holds the area of interest and the standardization.
-
-    Returns:
-        uint8 (H, W, C).
 
     Raises:
         UserError: there is no such file, it is refused, or the model needs more than one picture.
@@ -45,4 +51,4 @@ def standardized_image(image: Path, description: Mapping[str, Any]) -> np.ndarra
     if not seen:
         detail = f" ({row['detail']})" if row["detail"] else ""
         raise UserError(f"{image}: can't be used: {REASONS[row['reason']]}{detail}")
-    return np.frombuffer(seen[0], dtype=np.uint8).reshape(options.shape)
+    return OneImage(np.frombuffer(seen[0], dtype=np.uint8).reshape(options.shape), row)

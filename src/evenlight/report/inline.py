@@ -132,6 +132,18 @@ def chart_uri(path: Path, photos: bool = False) -> str:
         return _webp(picture.convert("RGB"), **options)
 
 
+def picture_uri(image: "np.ndarray") -> str:
+    """An RGB uint8 image (H, W, 3) as a data URI, without loss."""
+    from PIL import Image
+
+    return _webp(Image.fromarray(image), lossless=True)
+
+
+def bytes_uri(png: bytes) -> str:
+    """A PNG as a data URI; empty for none."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}" if png else ""
+
+
 def _webp(picture: Any, **options: Any) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, format="WEBP", method=4, **options)
