@@ -134,6 +134,16 @@ def test_stages_depend_on_what_they_use() -> None:
     assert not classical & {"models/cnn.py", "models/training.py", "models/network_artifacts.py"}
 
 
+def test_who_edits_a_check_or_its_wording_trains_no_network_again() -> None:
+    """Nor are checkpoints void, whose fingerprint covers the same files."""
+    training, checking = (
+        _names(sources(f"evenlight.stages.{name}")) for name in ("train_network", "check_training")
+    )
+    checks = {"models/training_checks.py", "evaluation/comparison.py", "audit/wording.py"}
+    assert checks <= checking
+    assert not [name for name in training if name in checks or name.startswith("audit/")]
+
+
 def test_closures_hold_what_python_really_loads() -> None:
     """Every module of ours that importing the stage loads is in its closure."""
     code = (

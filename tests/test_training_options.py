@@ -1,6 +1,7 @@
 """What the options of a network do to its training, and what the stages make of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import torch
 
 from evenlight.dataset import MappedImages
 from evenlight.errors import UserError
-from evenlight.models import cnn
+from evenlight.models import cnn, training_checks
 from evenlight.models.calibration import fit_temperature, softmax
 from evenlight.models.cnn import build_network
 from evenlight.models.cnn_options import CnnOptions
@@ -19,7 +20,9 @@ from evenlight.models.inference import network_logits
 from evenlight.models.network_artifacts import NETWORK_FILE, load_network, save_network
 from evenlight.models.networks import course
 from evenlight.models.training import Examples, Outcome, train_network
-from evenlight.storage import read_json, write_array
+from evenlight.stages import train_network as train_network_stage
+from evenlight.stages.check_training import check_training
+from evenlight.storage import read_json, write_array, write_json
 from model_world import World
 
 
@@ -194,6 +197,12 @@ def world(request, tmp_path_factory) -> World:
     return World(tmp_path_factory.mktemp(request.param), ["a", "b"], splits, request.param)
 
 
+def check(world: World, folder: Path) -> dict[str, dict]:
+    """Findings of the stage that checks a training, by name."""
+    check_training(folder, world.manifest, world.folder / "images", folder / "checks.json")
+    return {finding["check"]: finding for finding in read_json(folder / "checks.json")}
+
+
 class TestStages:
     options = {"kind": "cnn", "epochs": 3, "batch_size": 8}  # noqa: RUF012
 
@@ -211,11 +220,55 @@ class TestStages:
         scores = world.predict("net")[["score_a", "score_b"]].to_numpy()
         np.testing.assert_allclose(scores, softmax(logits / fit["temperature"]), atol=1e-5)
 
-    def test_checks_are_written(self, world):
-        checks = read_json(world.train("net", self.options) / "checks.json")
+    def test_checks_look_at_what_training_left(self, world):
+        """Every number of theirs, computed from the arrays that the images were written from."""
+        folder = world.train("net", self.options)
+        assert not (folder / "checks.json").exists()
+        found = check(world, folder)
         names = ["divergence", "dead_outputs", "overfitting", "polarity", "calibration"]
-        assert [check["check"] for check in checks] == names
-        assert checks[2]["numbers"]["validation"][1] == 18
+        assert list(found) == names
+        network, fit = load_network(folder), read_json(folder / "model.json")["fit"]
+        usable = world.table[world.table["verdict"] == "ok"]
+        pixels = world.pixels[usable.index].astype(np.uint8)[..., : 1 if world.color == "gray" else 3]
+        codes, splits = usable["label_index"].to_numpy(), usable["split"].to_numpy()
+
+        def right(split: str, images: np.ndarray) -> int:
+            here = splits == split
+            return int((network_logits(network, images[here]).argmax(axis=1) == codes[here]).sum())
+
+        history = pd.read_csv(folder / "history.csv")
+        divergence = found["divergence"]["numbers"]
+        assert divergence["loss"] == pytest.approx(history["validation_loss"].min())
+        assert (divergence["epochs"], divergence["best_epoch"]) == (3, fit["best_epoch"])
+        overfitting = found["overfitting"]["numbers"]
+        assert overfitting["train"] == [right("train", pixels), 24]
+        assert overfitting["validation"] == [right("validation", pixels), 18]
+        assert found["polarity"]["numbers"]["right_inverted"] == right("validation", 255 - pixels)
+        assert found["calibration"]["numbers"]["temperature"] == fit["temperature"]
+
+    def test_checks_count_images_of_one_source_as_one_unit(self, world, monkeypatch):
+        seen = []
+        monkeypatch.setattr(training_checks, "training_checks", lambda trained: seen.append(trained) or [])
+        check(world, world.train("net", self.options))
+        here = world.table[(world.table["verdict"] == "ok") & (world.table["split"] == "validation")]
+        pairs = set(zip(here["source"], seen[0].units, strict=True))
+        assert len(pairs) == len(set(seen[0].units)) == here["source"].nunique() == 3
+
+    def test_checks_are_told_that_training_stopped(self, world):
+        folder = world.train("net", self.options)
+        assert not check(world, folder)["divergence"]["numbers"]["diverged"]
+        description = read_json(folder / "model.json")
+        description["fit"] |= {"diverged": True, "best_epoch": 1}
+        write_json(folder / "model.json", description)
+        found = check(world, folder)["divergence"]
+        assert (found["numbers"]["diverged"], found["numbers"]["best_epoch"]) == (True, 1)
+
+    def test_a_network_that_calls_all_classes_equally_likely_has_learned_nothing(self, world):
+        """Its loss is that of guessing, of which history.csv holds six digits: less than the number itself."""
+        folder = world.train("net", self.options)
+        history = pd.read_csv(folder / "history.csv").assign(validation_loss=f"{np.log(2):.6g}")
+        history.to_csv(folder / "history.csv", index=False)
+        assert check(world, folder)["divergence"]["severity"] == "serious"
 
     def test_a_group_that_is_not_there(self, world):
         fair = {"method": "balanced", "group": "wether"}
@@ -223,9 +276,20 @@ class TestStages:
             world.train("fair", {**self.options, "fair": fair})
         assert not (world.folder / "models" / "fair").exists()
 
+    def test_a_training_that_stopped_says_so(self, world, monkeypatch):
+        real = train_network_stage.train_network
+        monkeypatch.setattr(
+            train_network_stage, "train_network", lambda *given: replace(real(*given), diverged=True)
+        )
+        description = read_json(world.train("net", self.options) / "model.json")
+        assert description["fit"]["diverged"] is True
+
     def test_without_validation_images_nothing_is_fitted(self, tmp_path):
         world = World(tmp_path, ["a", "b"], {"train": 6, "test": 2})
         folder = world.train("net", {**self.options, "epochs": 1})
         fit = read_json(folder / "model.json")["fit"]
         assert (fit["temperature"], fit["calibrated_on"]) == (1.0, None)
         assert len(world.predict("net")) == 16
+        severities = {name: finding["severity"] for name, finding in check(world, folder).items()}
+        unjudged = {"overfitting", "polarity", "calibration"}
+        assert {name for name, severity in severities.items() if severity == "not_enough_data"} == unjudged

@@ -49,6 +49,14 @@ def train(
 
 
 @app.command(rich_help_panel=WORKFLOW)
+def check_training(model: Path, *, manifest: PathOption, images: PathOption, target: PathOption) -> None:
+    """Tell whether a network has learned, by heart or in general, and how sure it is."""
+    from evenlight.stages import check_training as stage
+
+    stage.check_training(model, manifest, images, target)
+
+
+@app.command(rich_help_panel=WORKFLOW)
 def predict(
     model: Path, *, manifest: PathOption, features: PathOption, images: PathOption, table: PathOption
 ) -> None:

@@ -1,7 +1,7 @@
 """Feature tables and arrays -> trained models and their predictions.
 
 Needs: data/manifest/, data/features/, data/standardized/. Makes: models/<dataset>/<model>/.
-Usual steps: one training job and one prediction job per model.
+Usual steps: one training job and one prediction job per model; for networks one that checks the training.
 """
 
 
@@ -54,7 +54,6 @@ rule train_network:
     output:
         model=ensure("models/{dataset}/{model}/model.safetensors", non_empty=True),
         description=ensure("models/{dataset}/{model}/model.json", non_empty=True),
-        checks=ensure("models/{dataset}/{model}/checks.json", non_empty=True),
         history=ensure("models/{dataset}/{model}/history.csv", non_empty=True),
     log:
         "logs/train_network/{dataset}/{model}.log",
@@ -80,6 +79,36 @@ rule train_network:
         " --region {params.region:q} --standardize {params.standardize:q}"
         " --seed {params.seed} --manifest {input.manifest:q} --classes {input.classes:q}"
         " --images {params.images:q} --folder {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule check_training:
+    """Has a network learned, by heart or in general, and how sure is it?"""
+    input:
+        images=image_shards(),
+        model="models/{dataset}/{model}/model.safetensors",
+        description="models/{dataset}/{model}/model.json",
+        history="models/{dataset}/{model}/history.csv",
+        manifest="data/manifest/{dataset}/manifest.parquet",
+        code=lambda wildcards: model_sources(
+            "evenlight.stages.check_training", wildcards.model
+        ),
+    output:
+        checks=ensure("models/{dataset}/{model}/checks.json", non_empty=True),
+    log:
+        "logs/check_training/{dataset}/{model}.log",
+    benchmark:
+        "logs/benchmarks/check_training/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(NETWORKS) or "(?!)",
+    threads: 1
+    params:
+        model=lambda wildcards, input: os.path.dirname(input.description),
+        images="data/standardized/{dataset}",
+    message:
+        "Checking what {wildcards.model} learned of {wildcards.dataset}"
+    shell:
+        "evenlight check-training {params.model:q} --manifest {input.manifest:q}"
+        " --images {params.images:q} --target {output.checks:q} > {log:q} 2>&1"
 
 
 rule predict:

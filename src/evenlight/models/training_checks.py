@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenlight.models.cnn import Network
     from evenlight.models.training import Epoch
 
+_NO_BETTER = 1 - 1e-5  # times the loss of guessing: history.csv holds six digits of a loss
 _LEFT = 1.25  # a row of the last layer that has learned is longer than this many times its initial length
 _BOUND_ROOM = (
     1.1  # and holds a weight so far beyond the initial bound; dead rows ended at 1.04 (techniques.md, 7)
@@ -98,7 +99,7 @@ def _divergence(trained: Trained) -> Finding:
         "diverged": trained.diverged,
     }
     remedy = "try a smaller learning_rate"
-    if loss >= guessing:
+    if loss >= _NO_BETTER * guessing:
         sentence = (
             f"At its best the {split} loss is {loss:.2f}, no better than that of calling all"
             f" {len(trained.classes)} classes equally likely ({guessing:.2f}): the network has learned nothing that"

@@ -1,4 +1,4 @@
-"""Stage `train` for networks: standardized images -> weights, history and checks."""
+"""Stage `train` for networks: standardized images -> weights, their description and history."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import MappedImages, check_training_classes, kept_together, usable_rows
+from evenlight.dataset import MappedImages, check_training_classes, usable_rows
 from evenlight.errors import UserError, did_you_mean
 from evenlight.models.artifacts import describe
 from evenlight.models.calibration import fit_temperature
 from evenlight.models.checkpoints import Checkpoint
-from evenlight.models.cnn import Network
 from evenlight.models.cnn_options import CnnOptions, Fair
 from evenlight.models.devices import choose_device
 from evenlight.models.fair import group_codes
 from evenlight.models.inference import network_logits
 from evenlight.models.network_artifacts import save_network
-from evenlight.models.training import Epoch, Examples, Outcome, train_network
-from evenlight.models.training_checks import Trained, last_weights, training_checks
+from evenlight.models.training import Epoch, Examples, train_network
 from evenlight.progress import say
 from evenlight.runtime import seed_for
 from evenlight.sources import sources
-from evenlight.storage import file_sha256, read_json, to_json, write_csv, write_json
+from evenlight.storage import file_sha256, read_json, to_json, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BLOCK = 1024  # images in memory at a time
+    from evenlight.models.cnn import Network
 
 
 def train(
@@ -80,19 +78,16 @@ def train(
     outcome = train_network(
         settings, training, validation, len(names), seed_for(seed, name), standardize["color"], checkpoint
     )
-    logits = _logits(outcome.network, validation.images, len(names))
-    temperature = fit_temperature(logits, validation.codes)
+    temperature = _temperature(outcome.network, validation)
     if temperature is None:
         say("  no validation image to make scores probabilities by: their temperature stays 1")
     fit = {
         "training_images": len(training.codes),
         "best_epoch": outcome.best_epoch,
+        "diverged": outcome.diverged,
         "temperature": 1.0 if temperature is None else temperature,
         "calibrated_on": None if temperature is None else "validation images",
     }
-    units = kept_together(rows[rows["split"] == "validation"])
-    facts_for_checks = _for_checks(names, outcome, training, validation, logits, units, temperature)
-    write_json(folder / "checks.json", training_checks(facts_for_checks))
     _write_history(folder / "history.csv", outcome.history)
     description = describe(
         name, **facts, columns=None, families=[], input_shape=list(training.images.shape[1:]), fit=fit
@@ -136,40 +131,11 @@ def _fingerprint(facts: Mapping[str, Any], rows: "pd.DataFrame", images: Path) -
     return hashlib.sha256(to_json(everything).encode()).hexdigest()
 
 
-def _for_checks(
-    names: list[str],
-    outcome: Outcome,
-    training: Examples,
-    validation: Examples,
-    logits: np.ndarray,
-    units: np.ndarray,
-    temperature: float | None,
-) -> Trained:
-    """What the checks after training look at; `logits` and `units` are of the validation images."""
-    network = outcome.network
-    return Trained(
-        classes=names,
-        history=outcome.history,
-        best_epoch=outcome.best_epoch,
-        diverged=outcome.diverged,
-        last_weights=last_weights(network),
-        train_codes=training.codes,
-        train_predicted=_logits(network, training.images, len(names)).argmax(axis=1),
-        codes=validation.codes,
-        logits=logits,
-        inverted_logits=_logits(network, validation.images, len(names), invert=True),
-        units=np.unique(units, return_inverse=True)[1],
-        temperature=temperature,
-    )
-
-
-def _logits(
-    network: Network, images: np.ndarray | MappedImages, class_count: int, invert: bool = False
-) -> np.ndarray:
-    """Logits, float64 (N, K), of images that memory need not hold, or of the same with every level v made 255 - v."""
-    blocks = (images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK))
-    logits = [network_logits(network, 255 - block if invert else block) for block in blocks]
-    return np.concatenate(logits) if logits else np.empty((0, class_count))
+def _temperature(network: "Network", validation: Examples) -> float | None:
+    """What the network's scores are divided by to be probabilities; None where nothing tells."""
+    if not len(validation.codes):
+        return None
+    return fit_temperature(network_logits(network, validation.images), validation.codes)
 
 
 def _write_history(target: Path, history: list[Epoch]) -> None:
