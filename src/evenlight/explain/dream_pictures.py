@@ -7,10 +7,10 @@ import numpy as np
 from evenlight.explain.dream import ClassPictures, Dreams
 from evenlight.explain.image_sheets import Cell, sheet
 from evenlight.explain.style import Styled
+from evenlight.report.rendering import likelihood
 from evenlight.standardize import to_rgb
 
 _PER_ROW = 10
-_ALMOST = 0.999
 
 
 def class_sheet(names: Sequence[str], drawn: ClassPictures, color: str) -> bytes:
@@ -22,7 +22,7 @@ def class_sheet(names: Sequence[str], drawn: ClassPictures, color: str) -> bytes
         color: the pictures' colour space.
     """
     cells = [
-        Cell(picture, f"{name}\n{_share(probability)}")
+        Cell(picture, f"{name}\n{likelihood(probability)}")
         for name, picture, probability in zip(
             names, to_rgb(drawn.images, color), drawn.probabilities.tolist(), strict=True
         )
@@ -91,8 +91,3 @@ def style_sheet(
 
 def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
     return [list(cells[start : start + _PER_ROW]) for start in range(0, len(cells), _PER_ROW)]
-
-
-def _share(probability: float) -> str:
-    """Never rounded up to certainty."""
-    return f"{probability:.1%}" if probability < _ALMOST else f"> {_ALMOST:.1%}"

@@ -31,6 +31,7 @@ def environment() -> "jinja2.Environment":
         "plural": lambda number, word: f"{number:,} {word}" if number == 1 else f"{number:,} {word}s",
         "number": number_text,
         "percent": percent,
+        "likelihood": likelihood,
         "decimal": lambda value: "undefined" if value is None else f"{value:.3f}",
         "interval": interval,
     }
@@ -73,6 +74,13 @@ def number_text(value: float | int | None) -> str:
 def percent(share: float | None) -> str:
     """`93.1 %`, or `undefined`."""
     return "undefined" if share is None else f"{100 * share:.1f}{_SPACE}%"
+
+
+def likelihood(share: float) -> str:
+    """A probability in per cent that is never rounded to certainty: `93.1 %`, `over 99.9 %`, `under 0.1 %`."""
+    if round(share, 3) >= 1:
+        return f"over 99.9{_SPACE}%"
+    return f"under 0.1{_SPACE}%" if round(share, 3) <= 0 else percent(share)
 
 
 def points(difference: float | None) -> str:

@@ -17,6 +17,7 @@ from evenlight.models.calibration import softmax
 from evenlight.one_image import OneImage, read_image
 from evenlight.outline import is_network
 from evenlight.report.image_page import ImagePage, build_image_page
+from evenlight.report.rendering import likelihood
 from evenlight.sampling import sample
 from evenlight.standardize import to_rgb
 from evenlight.storage import read_array, read_json, write_text
@@ -101,7 +102,7 @@ def explain_image(image: Path, name: str, dataset: str | None, root: Path, page:
     )
     target = page or Path(f"{image.stem}_{name}.html")
     write_text(target, build_image_page(found))
-    said = ", ".join(f"{label} {share:.1%}" for label, share in ranked[:3])
+    said = ", ".join(f"{label} {likelihood(share)}" for label, share in ranked[:3])
     return f"{name} says: {said}\n{found.known or 'The picture is none of the data set.'}\nOpen {target}"
 
 
@@ -183,7 +184,8 @@ def _known(run: _Run, seen: OneImage) -> str:
         return ""
     row = same.iloc[0]
     heart = ": the model has seen it with its label" if row["split"] == "train" else ""
-    return f"The picture is {row['path']!r} of the {row['split']} images, labelled {row['label']!r}{heart}."
+    split = "training" if row["split"] == "train" else row["split"]
+    return f"The picture is {row['path']!r} of the {split} images, labelled {row['label']!r}{heart}."
 
 
 def _maps(
@@ -220,7 +222,7 @@ def _maps(
         pictures,
         maps,
         baseline_maps(pictures, run.explain.seed),
-        [f"for {label}\n{share:.1%}" for label, share in ranked[: len(codes)]],
+        [f"for {label}\n{likelihood(share)}" for label, share in ranked[: len(codes)]],
         _verdicts(run),
         "What speaks for and against",
     )
