@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from small_project import (
     MODELS,
     add_hostile_images,
     digests,
+    environment,
     make_project,
     planned,
     settings,
@@ -24,6 +27,7 @@ from small_project import (
 )
 
 from evenlight.example_data import render
+from evenlight.explain.settings import Explain
 
 pytestmark = pytest.mark.workflow
 
@@ -117,7 +121,12 @@ def test_what_the_features_are_worth_is_on_the_page(project: Path) -> None:
     ablation = json.loads((results / "features/ablation.json").read_text())
     assert sorted(family["name"] for family in ablation["families"]) == sorted(settings()["features"])
     importance = json.loads((results / "logistic_regression/importance.json").read_text())
-    assert {family["name"] for family in importance["families"]} == {"rgb_stats", "hog", "symmetry"}
+    assert {family["name"] for family in importance["families"]} == {
+        "deep",
+        "rgb_stats",
+        "hog",
+        "symmetry",
+    }
     fit = json.loads((project / "models/small/logistic_regression/model.json").read_text())["fit"]
     assert fit["chosen"]["C"] in (0.01, 0.1)
     for name in MODELS[:2]:
@@ -133,10 +142,49 @@ def test_what_the_features_are_worth_is_on_the_page(project: Path) -> None:
 
 def test_names_and_labels_stay_data(project: Path) -> None:
     assert not list(project.rglob("PWNED"))
+    for name in ("index.html", "cnn_small/explanations.html"):
+        page = (project / "reports/small" / name).read_text(encoding="utf-8")
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;alert(1)&lt;" in page
+
+
+def test_a_network_is_looked_into_and_its_features_serve_others(project: Path) -> None:
     page = (project / "reports/small/index.html").read_text(encoding="utf-8")
-    assert "<script>alert" not in page
-    assert "<img src=x" not in page
-    assert "&lt;script&gt;alert(1)&lt;" in page
+    assert 'href="cnn_small/explanations.html"' in page
+    assert "Fair training for" in page
+    assert not (project / "reports/small/cnn_fair").exists()  # `explain.models` names one
+    fair = json.loads((project / "results/small/cnn_fair/fair.json").read_text())
+    assert (fair["model"], fair["before"]) == ("cnn_fair", "cnn_small")
+    inside = json.loads((project / "results/small/cnn_small/explanations/attributions.json").read_text())
+    assert [method["name"] for method in inside["methods"]] == Explain().methods
+    checks = json.loads((project / "models/small/cnn_small/checks.json").read_text())
+    assert {"dead_outputs", "divergence", "overfitting", "polarity", "calibration"} == {
+        check["check"] for check in checks
+    }
+    deep = pd.read_parquet(project / "data/features/small/deep/0000.parquet")
+    assert deep.columns.tolist() == ["path", *(f"deep_{number:04d}" for number in range(64))]
+    assert not (project / "models/small/cnn_small/checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("model", ["cnn_small", "logistic_regression"])
+def test_one_picture_is_explained(project: Path, tmp_path: Path, model: str) -> None:
+    manifest = pd.read_parquet(project / "data/manifest/small/manifest.parquet")
+    row = manifest[(manifest["verdict"] == "ok") & (manifest["label"] == "day")].iloc[0]
+    copy, page = tmp_path / "<b>mine.png", tmp_path / "page.html"
+    shutil.copy(project / "data/raw/small" / row["path"], copy)
+    command = [sys.executable, "-c", "from evenlight.cli import main; main()", "explain", str(copy)]
+    command += ["--model", model, "--page", str(page)]
+    result = subprocess.run(command, cwd=project, env=environment(project), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    predictions = pd.read_parquet(project / f"models/small/{model}/predictions.parquet").set_index("path")
+    expected = predictions.loc[row["path"]]
+    label = expected["predicted_label"]
+    assert result.stdout.startswith(f"{model} says: {label} {100 * expected[f'score_{label}']:.1f}")
+    assert f"The picture is '{row['path']}' of the" in result.stdout
+    html = page.read_text(encoding="utf-8")
+    assert "&lt;b&gt;mine.png" in html
+    assert html.count("<img") == (3 if model == "cnn_small" else 2)
 
 
 def test_published_summaries(project: Path) -> None:
@@ -208,16 +256,19 @@ def test_a_hog_option_reruns_hog_and_what_follows(project: Path, params_file: Pa
 
 
 def test_editing_a_module_reruns_the_stages_that_import_it(project: Path) -> None:
-    module = project / "src/evenlight/features/rgb_stats.py"
-    before = module.read_bytes()
+    modules = [project / "src/evenlight" / name for name in ("features/rgb_stats.py", "audit/wording.py")]
+    before = [module.read_bytes() for module in modules]
     try:
-        module.write_bytes(before + b"\n# edited\n")
+        for module, content in zip(modules, before, strict=True):
+            module.write_bytes(content + b"\n# edited\n")
         jobs = planned(project)
     finally:
-        module.write_bytes(before)
+        for module, content in zip(modules, before, strict=True):
+            module.write_bytes(content)
     assert {
         "Computing rgb_stats features of small, shard 0000",
         "Fitting logistic_regression on small",
+        "Checking what cnn_small learned of small",
     } <= jobs
     others = ("Scanning", "Gathering", "Computing hog", "Computing brightness", "Training", "Learning")
     assert not [job for job in jobs if job.startswith(others)]
