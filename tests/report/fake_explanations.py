@@ -44,7 +44,6 @@ class FakeExplanations:
         self.folder = self.root / self.model / "explanations"
         facts = {
             "overview": _overview(),
-            "checks": _checks(),
             "attributions": self._attributions(),
             "layers": _layers(),
             "neighbours": _neighbours(),
@@ -72,12 +71,14 @@ class FakeExplanations:
             storage.write_bytes(
                 self.folder / f"{name}.png", noise(self.picture_width, self.picture_width // 2)
             )
+        storage.write_json(self.root / "model" / "checks.json", _checks())
         history = self.root / self.model / "history.png"
         storage.write_bytes(history, noise(self.picture_width, self.picture_width // 2))
         return {
             "dataset": "scenes",
             "folder": self.folder,
             "description": self._description(),
+            "checks": self.root / "model" / "checks.json",
             "history": history,
             "embedding": self._embedding() if self.embedded else None,
             "manifest": self.root / "manifest.parquet",

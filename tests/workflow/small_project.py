@@ -41,16 +41,21 @@ def settings() -> dict:
     params["dataset"] = "small"
     params["datasets"] = {"small": {"source": "camera", "groups": ["weather"]}}
     params["standardize"]["size"] = [32, 32]
-    # `orb` learns first, `symmetry` is added by `make_project`
+    # `orb` learns first, `symmetry` is added by `make_project`, `deep` looks through a network
     params["features"] = {"brightness": {}, "rgb_stats": {}, "hog": {}, "orb": {"words": 8}, "symmetry": {}}
+    params["features"]["deep"] = {"kind": "cnn", "model": "cnn_small"}
     wanted = ("brightness_threshold", "logistic_regression", "cnn_small")
     params["models"] = {name: params["models"][name] for name in wanted}
     params["models"]["brightness_threshold"]["sweep"] = {
         "feature": ["brightness_v_mean", "symmetry_left_right"]
     }
     params["models"]["cnn_small"]["epochs"] = 2
+    fair = {"method": "balanced", "group": "weather", "before": "cnn_small"}
+    params["models"]["cnn_fair"] = params["models"]["cnn_small"] | {"fair": fair}
+    params["explain"] |= {"models": ["cnn_small"], "images": 3, "misclassified": 4, "checked": 8, "steps": 4}
+    params["explain"] |= {"integration_steps": 4, "channels": 4, "dream": {"class_steps": 5, "steps": 2}}
     params["models"]["logistic_regression"] |= {
-        "features": ["rgb_stats", "hog", "symmetry"],
+        "features": ["deep", "rgb_stats", "hog", "symmetry"],
         "C": [0.01, 0.1],
     }
     for check in ("labels", "outliers"):
@@ -62,6 +67,7 @@ def settings() -> dict:
 MODELS = [
     "brightness_threshold-feature-brightness_v_mean",
     "brightness_threshold-feature-symmetry_left_right",
+    "cnn_fair",
     "cnn_small",
     "logistic_regression",
 ]

@@ -173,7 +173,6 @@ rule explain_network:
         model="models/{dataset}/{model}/model.safetensors",
         description="models/{dataset}/{model}/model.json",
         predictions="models/{dataset}/{model}/predictions.parquet",
-        checks="models/{dataset}/{model}/checks.json",
         manifest="data/manifest/{dataset}/manifest.parquet",
         code=lambda wildcards: model_sources(
             "evenlight.stages.explain_network", wildcards.model

@@ -65,7 +65,9 @@ rule write_report:
         ),
         manifest_folder=lambda wildcards, input: os.path.dirname(input.manifest),
         images="data/standardized/{dataset}",
-        models="models/{dataset}",
+        models=lambda wildcards, input: os.path.dirname(
+            os.path.dirname(input.descriptions[0])
+        ),
         results=lambda wildcards, output: os.path.dirname(output.page),
     message:
         "Writing the report of {wildcards.dataset}"

@@ -91,6 +91,7 @@ def write_explain_page(
     dataset: str,
     folder: Path,
     description: Mapping[str, Any],
+    checks: Path,
     history: Path,
     embedding: Path | None,
     manifest: Path,
@@ -105,6 +106,7 @@ def write_explain_page(
         dataset: its name.
         folder: results/<dataset>/<model>/explanations.
         description: model.json.
+        checks: checks.json of the model.
         history: history.png of the model.
         embedding: embeddings/<model>.json with the table <model>.parquet beside it, or None without `embed:`.
         manifest: manifest.parquet.
@@ -120,6 +122,7 @@ def write_explain_page(
     inputs = ExplainInputs(
         dataset=dataset,
         description=description,
+        checks=storage.read_json(checks),
         embedding=_embedding(embedding, description["classes"], manifest, standardized, color)
         if embedding
         else None,
@@ -131,7 +134,7 @@ def write_explain_page(
 
 def _files(dream: bool, style: bool) -> list[str]:
     asked = [name for name, wanted in (("dream", dream), ("style", style)) if wanted]
-    return ["overview", "checks", "attributions", "layers", "neighbours", *asked]
+    return ["overview", "attributions", "layers", "neighbours", *asked]
 
 
 def _pictures(folder: Path, facts: Mapping[str, Any], history: Path) -> dict[str, str]:

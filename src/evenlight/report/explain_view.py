@@ -4,7 +4,7 @@ Facts come in as the JSON files of `results/<dataset>/<model>/explanations/`:
 
 - overview.json: `network`, `parameters`, `layers` [{`name`, `kind`, `shape` [D, h, w] or [F], `weights`,
   `receptive_field`, `stride`}]; the last two are None for layers that see the whole image.
-- checks.json: findings [{`check`, `severity`, `subject`, `sentence`, `numbers`}].
+- checks.json, of the model itself: findings [{`check`, `severity`, `subject`, `sentence`, `numbers`}].
 - attributions.json: `n` images checked; `methods` [{`name`, `title`, `meaning`, `sanity`, `deletion`, `insertion`,
   `randomization` [{`layer`, `correlation`}], `passes` (True, False or None: could not be judged), `sentence`}];
   `baselines` [{`name`, `deletion`, `insertion`}]; `rows_chosen` and `rows_wrong` [{`path`, `true_label`,

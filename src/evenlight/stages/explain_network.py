@@ -10,7 +10,6 @@ from typing import Any
 
 from evenlight.models.artifacts import load_description
 from evenlight.progress import say
-from evenlight.storage import read_json, write_json
 
 
 def explain_network(
@@ -47,7 +46,6 @@ def explain_network(
     subject = make_subject(
         model, description, load_network(model), manifest, images, settings, evaluate, folder
     )
-    write_json(folder / "checks.json", read_json(model / "checks.json"))
     parts = {
         "layers": overview,
         "heat maps and their checks": heat_maps,

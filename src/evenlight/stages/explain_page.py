@@ -21,7 +21,7 @@ def explain_page(
 
     Args:
         dataset: its name.
-        model: folder of the network.
+        model: folder of the network, with model.json and checks.json.
         manifest: manifest.parquet.
         images: folder of the standardized arrays, for the maps.
         embedding: embeddings/<model>.json, None without `embed:`.
@@ -33,6 +33,7 @@ def explain_page(
         dataset=dataset,
         folder=results / "explanations",
         description=load_description(model),
+        checks=model / "checks.json",
         history=results / "history.png",
         embedding=embedding,
         manifest=manifest,
