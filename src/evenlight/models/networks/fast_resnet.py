@@ -2,7 +2,7 @@
 
 After Jordan's airbench94 ("94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv 2404.00498), with as many channels
 as a CPU can afford and ReLUs, which can be explained. Despite its name it has no shortcuts around its convolutions:
-they brought nothing in a training of minutes (benchmarks/training.py).
+they brought nothing in a training of one minute (docs/benchmarks.md).
 
 It is made for one recipe, which it learns by from the first step:
 
