@@ -31,6 +31,13 @@ from evenlight.explain.settings import Explain
 
 pytestmark = pytest.mark.workflow
 
+# features that hang on what was learned from all training images
+LEARNED = {
+    f"Computing {name} features of small, shard {shard}"
+    for name in ("orb", "deep")
+    for shard in ("0000", "0001")
+}
+
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -285,8 +292,7 @@ def test_a_new_raw_file_is_seen(project: Path) -> None:
         ]  # of one shard, and only its features again
         shard = scan[-10:]
         again = {f"Computing {name} features of small, {shard}" for name in settings()["features"]}
-        # words that are learned from training images may be others now, for all shards
-        again |= {f"Computing orb features of small, shard {number}" for number in ("0000", "0001")}
+        again |= LEARNED  # words and networks may be others now, for all shards
         assert again == {job for job in jobs if job.startswith("Computing")}
         assert "Gathering the manifest of small" in jobs
     finally:
@@ -304,8 +310,7 @@ def test_an_edit_of_the_metadata_reruns_the_gathering_and_not_the_scan(project: 
         metadata.write_bytes(before)
     assert "Gathering the manifest of small" in jobs
     # what learns from training images must look again who is in training
-    again = {f"Computing orb features of small, shard {number}" for number in ("0000", "0001")}
-    again |= {"Learning orb from training images of small"}
+    again = LEARNED | {"Learning orb from training images of small"}
     assert again == {job for job in jobs if job.startswith(("Scanning", "Computing", "Learning"))}
     assert planned(project) == set()
 
