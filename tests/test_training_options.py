@@ -246,6 +246,21 @@ class TestStages:
         assert found["polarity"]["numbers"]["right_inverted"] == right("validation", 255 - pixels)
         assert found["calibration"]["numbers"]["temperature"] == fit["temperature"]
 
+    def test_images_of_other_colour_spaces_are_inverted_as_red_green_and_blue(self, tmp_path, monkeypatch):
+        """Of pure colours, whose hues and saturations 8 bits hold exactly: red is inverted to cyan."""
+        world = World(tmp_path, ["a", "b"], {"train": 4, "validation": 3}, "hsv")
+        colours = 255 * np.random.default_rng(0).integers(0, 2, world.pixels.shape).astype(np.uint8)
+        world.pixels = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2HSV) for picture in colours])
+        world.write()
+        seen = []
+        monkeypatch.setattr(training_checks, "training_checks", lambda trained: seen.append(trained) or [])
+        folder = world.train("net", self.options)
+        check(world, folder)
+        here = (world.table["verdict"] == "ok") & (world.table["split"] == "validation")
+        inverted = np.stack([cv2.cvtColor(255 - picture, cv2.COLOR_RGB2HSV) for picture in colours[here]])
+        expected = network_logits(load_network(folder), inverted)
+        np.testing.assert_allclose(seen[0].inverted_logits, expected, rtol=1e-5)
+
     def test_checks_count_images_of_one_source_as_one_unit(self, world, monkeypatch):
         seen = []
         monkeypatch.setattr(training_checks, "training_checks", lambda trained: seen.append(trained) or [])
@@ -275,6 +290,14 @@ class TestStages:
         with pytest.raises(UserError, match=r"group 'wether', .* did you mean 'weather'\?"):
             world.train("fair", {**self.options, "fair": fair})
         assert not (world.folder / "models" / "fair").exists()
+
+    def test_fair_training_starts_and_draws_as_the_network_it_is_compared_with(self, world):
+        """An adversary without strength changes nothing, so both end in the same weights."""
+        fair = {"method": "adversarial", "group": "weather", "strength": 0}
+        world.train("net", self.options)
+        world.train("fair", {**self.options, "fair": {**fair, "before": "net"}})
+        world.train("alone", {**self.options, "fair": fair})
+        assert world.model_bytes("fair") == world.model_bytes("net") != world.model_bytes("alone")
 
     def test_a_training_that_stopped_says_so(self, world, monkeypatch):
         real = train_network_stage.train_network

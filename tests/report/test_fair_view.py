@@ -89,6 +89,12 @@ def test_a_gap_that_closed_at_the_cost_of_accuracy() -> None:
     assert "always the most frequent group has 50.0 %, that of the true class 52.0 %" in rows[5]
 
 
+def test_the_luck_of_training_is_told_apart_from_that_of_the_test_images() -> None:
+    text = _page(_report((0, 80), (50, 50))).text
+    assert "Each network was trained once, from the same initial weights." in text
+    assert "not of the luck of training: another seed can move a difference." in text
+
+
 def test_changes_within_chance_are_called_that() -> None:
     page = _page(_report((10, 14), (12, 13)))
     assert "no measure of fairness changed beyond chance; accuracy may have risen or fallen" in page.text
@@ -117,6 +123,7 @@ def test_without_a_network_before_only_after_is_shown() -> None:
     assert "nothing to compare with" in page.text
     assert "before:" not in page.text
     assert "difference, points" not in page.text
+    assert "luck of training" not in page.text
     assert "97.5 %" in page.text
 
 

@@ -173,7 +173,8 @@ def _probe(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
     """What to keep in mind, gravest first."""
-    notes, fair, alone = [], report["fair"], report["one_class_groups"]
+    notes: list[str] = []
+    fair, alone = report["fair"], report["one_class_groups"]
     if alone:
         names = listed([f"{name} ({many(n, 'training image')})" for name, n in sorted(alone.items())])
         consequence = (
@@ -192,6 +193,11 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     if fair["method"] == "adversarial":
         notes.append(
             f"Strength of the reversed gradient: {fair['strength']:g}. It is no guarantee: see the probe."
+        )
+    if report["before"] is not None:
+        notes.append(
+            "Each network was trained once, from the same initial weights. Intervals tell of the luck of the test"
+            " images, not of the luck of training: another seed can move a difference."
         )
     if 0 < report["units"] < FEWEST_KEYS:
         notes.append(

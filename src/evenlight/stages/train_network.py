@@ -76,7 +76,13 @@ def train(
     checkpoint = Checkpoint(folder / "checkpoint.safetensors", _fingerprint(facts, rows, images))
     say(f"training {name} on {len(training.codes):,} images, {settings.epochs} epochs")
     outcome = train_network(
-        settings, training, validation, len(names), seed_for(seed, name), standardize["color"], checkpoint
+        settings,
+        training,
+        validation,
+        len(names),
+        _training_seed(seed, name, settings.fair),
+        standardize["color"],
+        checkpoint,
     )
     temperature = _temperature(outcome.network, validation)
     if temperature is None:
@@ -94,6 +100,11 @@ def train(
     )
     save_network(folder, outcome.network, description)
     checkpoint.remove()
+
+
+def _training_seed(seed: int, name: str, fair: Fair | None) -> int:
+    """Fair training has the luck of the network it is compared with: the same initial weights and order of images."""
+    return seed_for(seed, (fair and fair.before) or name)
 
 
 def _examples(rows: "pd.DataFrame", split: str, images: Path, fair: Fair | None) -> Examples:
