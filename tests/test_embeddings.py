@@ -112,3 +112,14 @@ def test_a_sample_is_sorted_seeded_and_without_copies():
     assert len(set(first)) == 50
     assert (np.diff(first) > 0).all()
     assert first.max() < 1000
+
+
+def test_the_points_asked_are_scored() -> None:
+    draws = np.random.default_rng(0)
+    codes = np.repeat([0, 1], 30)
+    values = draws.normal(0, 0.1, (60, 4)) + 10 * codes[:, None]
+    wrong = codes.copy()
+    wrong[:6] = 1  # labels of six points are not those of their neighbours
+    asked = np.arange(60) < 6
+    assert project(values, wrong, 10.0, 0, asked).knn_accuracy == 0
+    assert project(values, wrong, 10.0, 0, ~asked).knn_accuracy > 0.95

@@ -331,6 +331,7 @@ class FakeResults:
                 "columns": 120,
                 "pca_variance": [0.41, 0.17],
                 "trustworthiness": 0.973,
+                "scored": len(codes),
                 "knn_accuracy": 0.921,
             },
         )

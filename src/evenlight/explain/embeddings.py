@@ -18,8 +18,8 @@ class Projection:
     """Two pictures of N points.
 
     `pca` and `tsne` are float64 (N, 2). `pca_variance` is the share of variance on the two axes. `trustworthiness`
-    (0 to 1) says how many near points of the t-SNE picture are near in the data; `knn_accuracy` is the leave-one-out
-    accuracy of 5 nearest neighbours in the picture. Both are None where all points are the same.
+    (0 to 1) says how many near points of the t-SNE picture are near in the data; `knn_accuracy` is the accuracy of 5
+    nearest neighbours in the picture, for the points asked. Both are None where all points are the same.
     """
 
     pca: np.ndarray
@@ -29,7 +29,9 @@ class Projection:
     knn_accuracy: float | None
 
 
-def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int) -> Projection:
+def project(
+    values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int, asked: np.ndarray | None = None
+) -> Projection:
     """Project a table to two dimensions.
 
     Columns are standardized, so that no unit dominates; constant columns count nothing. Where all are constant, all
@@ -40,6 +42,7 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
         labels: class of every row (N,), only to score the picture.
         perplexity: of t-SNE; reduced for small N.
         seed: of t-SNE.
+        asked: rows whose class is guessed from their neighbours, bool (N,); None for all.
 
     Raises:
         UserError: fewer than four rows.
@@ -66,7 +69,7 @@ def project(values: np.ndarray, labels: np.ndarray, perplexity: float, seed: int
         picture,
         variance,
         trustworthiness(reduced, near, scored),
-        float((guesses == labels).mean()),
+        float((guesses == labels)[slice(None) if asked is None else asked].mean()),
     )
 
 

@@ -36,8 +36,8 @@ def embed_network(
 ) -> None:
     """Pictures of the activations before the network's last linear layer."""
     from evenlight.models.artifacts import load_description
+    from evenlight.models.inference import prepare_torch, run_network
     from evenlight.models.network_artifacts import load_network
-    from evenlight.models.training import prepare_torch, run_network
 
     rows = _sample(manifest, settings)
     description = load_description(model)
@@ -45,7 +45,10 @@ def embed_network(
     _, values = run_network(load_network(model), load_images(rows, images))
     columns = [f"last_layer_{number:03d}" for number in range(values.shape[1])]
     name = description["name"]
-    _write(name, f"Last layer of {name}", rows, read_json(classes), values, columns, settings, folder)
+    title, test = f"Last layer of {name}", (rows["split"] == "test").to_numpy()
+    # the network knows the labels of its training images, so only test images say what its features are worth
+    asked = test if test.any() else None
+    _write(name, title, rows, read_json(classes), values, columns, settings, folder, asked)
 
 
 def _sample(manifest: Path, settings: dict[str, Any]) -> pd.DataFrame:
@@ -62,14 +65,15 @@ def _write(
     columns: list[str],
     settings: dict[str, Any],
     folder: Path,
+    asked: np.ndarray | None = None,
 ) -> None:
-    projection = project(
-        values.astype(np.float64), rows["label_index"].to_numpy(), settings["perplexity"], settings["seed"]
-    )
+    codes = rows["label_index"].to_numpy()
+    projection = project(values.astype(np.float64), codes, settings["perplexity"], settings["seed"], asked)
+    scored = len(rows) if asked is None else int(asked.sum())
     table = pd.DataFrame({"path": rows["path"], "split": rows["split"], "label": rows["label"]})
     for name, points in (("pca", projection.pca), ("tsne", projection.tsne)):
         table[f"{name}_x"], table[f"{name}_y"] = points[:, 0], points[:, 1]
-        subtitle = _subtitle(name, projection, len(rows))
+        subtitle = _subtitle(name, projection, len(rows), scored)
         picture = charts.scatter_picture(
             points[:, 0],
             points[:, 1],
@@ -87,6 +91,7 @@ def _write(
         "columns": len(columns),
         "pca_variance": [round(share, 4) for share in projection.pca_variance],
         "trustworthiness": _rounded(projection.trustworthiness),
+        "scored": scored,
         "knn_accuracy": _rounded(projection.knn_accuracy),
     }
     write_json(folder / f"{space}.json", facts)
@@ -96,13 +101,14 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _subtitle(name: str, projection: Projection, count: int) -> str:
+def _subtitle(name: str, projection: Projection, count: int, scored: int) -> str:
     if name == "pca":
         first, second = projection.pca_variance
         return f"{count:,} images; the axes hold {first:.0%} and {second:.0%} of the variance"
     if projection.trustworthiness is None:
         return f"{count:,} images, all alike in every column"
+    of = f" of {scored:,} test images" if scored < count else ""
     return (
         f"{count:,} images; trustworthiness {projection.trustworthiness:.2f},"
-        f" 5-nearest-neighbour accuracy {projection.knn_accuracy:.2f}"
+        f" 5-nearest-neighbour accuracy{of} {projection.knn_accuracy:.2f}"
     )
