@@ -89,7 +89,11 @@ def schema() -> None:
 
 
 def _stop(sentence: str) -> None:
-    print(f"evenlight: {sentence}", file=sys.stderr)
+    from evenlight.report.charts import visible_text
+
+    # names of files may hold what commands a terminal; a sentence over several lines stays so
+    shown = "\n".join(visible_text(line) for line in sentence.split("\n"))
+    print(f"evenlight: {shown}", file=sys.stderr)
     sys.exit(1)
 
 

@@ -17,8 +17,9 @@ class ImagePage:
 
     `ranked` holds classes with their probabilities, likeliest first; `picture` is uint8 RGB (H, W, 3), as the model
     sees it; `known` a sentence where the picture is in the data set; `sheet` the heat maps as PNG, empty for a model
-    that does not look at pictures; `methods` titles and meanings of the maps; `neighbours` a PNG, empty where features
-    of the model do not say what is alike.
+    that does not look at pictures; `methods` titles and meanings of the maps; `maps` the feature maps of the last layer
+    as PNG, empty for a model without layers; `neighbours` a PNG, empty where features of the model do not say what is
+    alike.
     """
 
     image: str
@@ -30,6 +31,7 @@ class ImagePage:
     known: str
     sheet: bytes
     methods: Sequence[tuple[str, str]]
+    maps: bytes
     neighbours: bytes
 
 
@@ -44,6 +46,7 @@ def build_image_page(inputs: ImagePage) -> str:
             left_out=max(0, len(inputs.ranked) - _CLASSES),
             picture=picture_uri(inputs.picture),
             sheet=bytes_uri(inputs.sheet),
+            maps=bytes_uri(inputs.maps),
             neighbours=bytes_uri(inputs.neighbours),
         )
     )

@@ -1,5 +1,6 @@
 """`evenlight explain IMAGE --model NAME`: what a trained model says of one picture, and what made it say so."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +12,26 @@ from evenlight import params
 from evenlight.dataset import MappedImages, usable_rows
 from evenlight.errors import UserError, did_you_mean
 from evenlight.explain.settings import Explain
-from evenlight.feature_table import feature_table, needs_model
+from evenlight.feature_table import feature_table, learns, needs_model
 from evenlight.models.artifacts import DESCRIPTION_FILE, load_description
 from evenlight.models.calibration import softmax
 from evenlight.one_image import OneImage, read_image
 from evenlight.outline import is_network
+from evenlight.report.charts import visible_text
 from evenlight.report.image_page import ImagePage, build_image_page
-from evenlight.report.rendering import likelihood
+from evenlight.report.rendering import likelihood, prose
 from evenlight.sampling import sample
 from evenlight.standardize import to_rgb
-from evenlight.storage import read_array, read_json, write_text
+from evenlight.storage import file_sha256, read_array, read_json, write_text
 
 if TYPE_CHECKING:
     from evenlight.models.cnn import Network
 
 _CLASSES = 2  # for which heat maps are drawn: the first, and what it was taken before
 _SEARCHED = 5000  # training images that neighbours are looked for in
+_NAME_BYTES = (
+    100  # of the picture's and of the model's name in that of the page; file systems take 255 for all
+)
 
 # standardized images uint8 (N, H, W, C) -> probabilities (N, K)
 Probabilities = Callable[[np.ndarray], np.ndarray]
@@ -57,22 +62,33 @@ class _Run:
     def explain(self) -> Explain:
         return Explain(**(self.settings["explain"] or {}))
 
+    @property
+    def features(self) -> dict[str, Any]:
+        """Entries of `features:` as the run had them, which `publish` keeps; params.yaml may have changed since."""
+        published = self.root / "reports" / self.dataset / "params.json"
+        of_run = read_json(published)["features"] if published.exists() else {}
+        return {**self.settings["features"], **of_run}
+
 
 def explain_image(image: Path, name: str, dataset: str | None, root: Path, page: Path | None) -> str:
     """Write a page about one picture.
+
+    Features are computed with the settings of the last finished run, reports/<dataset>/params.json, and with those of
+    params.yaml where there is no such file. What to draw (`explain:`) is always asked of params.yaml.
 
     Args:
         image: any file that the pipeline can read, of the data set or not.
         name: of a trained model.
         dataset: whose models are meant; None for that of params.yaml.
         root: of the repository.
-        page: file to write; None for <image>_<model>.html in the current folder.
+        page: file to write; None for <image>_<model>.html in the current folder, other characters than letters,
+            digits and `._-` made `_`.
 
     Returns:
         What to tell the user: the classes with their probabilities, and where the page is.
 
     Raises:
-        UserError: there is no such model or picture, or the model does not fit params.yaml any more.
+        UserError: there is no such model or picture, or the model fits the settings or the data no longer.
     """
     settings = params.check(root / "params.yaml")
     run = _Run(root, dataset or settings["dataset"], name, settings)
@@ -80,7 +96,14 @@ def explain_image(image: Path, name: str, dataset: str | None, root: Path, page:
         trained = sorted(file.parent.name for file in run.model.parent.glob(f"*/{DESCRIPTION_FILE}"))
         known = f"there are {', '.join(trained)}" if trained else "run `snakemake --cores 8` first"
         raise UserError(f"{run.dataset} has no trained model {name!r}{did_you_mean(name, trained)}; {known}")
+    if image.is_dir():
+        raise UserError(f"{image}: is a folder; name one picture")
     description = load_description(run.model)
+    # the manifest says which pictures the model knows, and learned features are learned of its pictures
+    if description["data_hash"] != file_sha256(run.manifest):
+        raise UserError(
+            f"{run.model}: trained on another state of the data than {run.manifest}; run `snakemake --cores 8`"
+        )
     seen = read_image(image, description)
     network = _load(run, description) if is_network(description["kind"]) else None
     probabilities = _network(network, description) if network else _classical(run, description, seen.facts)
@@ -98,12 +121,20 @@ def explain_image(image: Path, name: str, dataset: str | None, root: Path, page:
         picture=picture[0],
         known=_known(run, seen),
         **_maps(run, description, seen, probabilities, picture, ranked, order[:_CLASSES], network),
+        maps=_feature_maps(run, network, seen, picture) if network else b"",
         neighbours=_neighbours(run, network, seen, ranked[0][0], color) if network else b"",
     )
-    target = page or Path(f"{image.stem}_{name}.html")
+    target = page or Path(f"{_plain(image.stem)}_{_plain(name)}.html")
     write_text(target, build_image_page(found))
-    said = ", ".join(f"{label} {likelihood(share)}" for label, share in ranked[:3])
-    return f"{name} says: {said}\n{found.known or 'The picture is none of the data set.'}\nOpen {target}"
+    said = ", ".join(f"{visible_text(label)} {likelihood(share)}" for label, share in ranked[:3])
+    known = prose(found.known or "The picture is none of the data set.")
+    return f"{visible_text(name)} says: {said}\n{known}\nOpen {visible_text(str(target))}"
+
+
+def _plain(name: str) -> str:
+    """A part of a file name that any shell and file system takes, and that no file manager hides."""
+    safe = re.sub(r"[^\w.-]+", "_", name).encode()[:_NAME_BYTES].decode(errors="ignore")
+    return safe.lstrip(".-") or "picture"
 
 
 def _load(run: _Run, description: Mapping[str, Any]) -> "Network":
@@ -141,14 +172,16 @@ def _classical(run: _Run, description: Mapping[str, Any], facts: Mapping[str, An
 
 
 def _features(run: _Run, description: Mapping[str, Any], images: np.ndarray) -> np.ndarray:
-    """The columns that a model was trained on, float32 (N, D)."""
+    """The columns that a model was trained on, float32 (N, D); none for one that looks at no picture."""
     import pandas as pd
 
+    if not description["families"]:
+        return np.empty((len(images), 0), dtype=np.float32)
     rgb = to_rgb(images, description["standardize"]["color"])
     paths = [str(number) for number in range(len(images))]
     tables = []
     for family in description["families"]:
-        options = run.settings["features"].get(family)
+        options = run.features.get(family)
         if options is None:
             raise UserError(
                 f"params.yaml: {run.name} was trained on {family!r}, which is no longer under `features`;"
@@ -162,18 +195,29 @@ def _features(run: _Run, description: Mapping[str, Any], images: np.ndarray) -> 
                 images if looking else rgb,
                 paths,
                 options,
-                np.array(read_array(learned)) if learned.exists() else None,
-                run.model.parent / options["model"] if looking else None,
+                np.array(read_array(learned)) if learns(family, options) else None,
+                _looked_through(run, options["model"], description) if looking else None,
             ).drop(columns="path")
         )
     table = pd.concat(tables, axis=1)
     missing = [column for column in description["columns"] if column not in table]
     if missing:
         raise UserError(
-            f"params.yaml: its `features` do not make {missing[0]!r}, which {run.name} was trained on;"
+            f"the `features` of the last run do not make {missing[0]!r}, which {run.name} was trained on;"
             " run `snakemake --cores 8` to train it again"
         )
     return table[description["columns"]].to_numpy(dtype=np.float32)
+
+
+def _looked_through(run: _Run, name: str, description: Mapping[str, Any]) -> Path:
+    """The folder of the network that an entry of `features:` looks through; trained again, it gives other features."""
+    folder = run.model.parent / name
+    if load_description(folder)["data_hash"] != description["data_hash"]:
+        raise UserError(
+            f"{folder}: trained on another state of the data than {run.name}, which looks through it;"
+            " run `snakemake --cores 8`"
+        )
+    return folder
 
 
 def _known(run: _Run, seen: OneImage) -> str:
@@ -248,6 +292,20 @@ def _verdicts(run: _Run) -> dict[str, str]:
         return {}
     words = {True: "passed its check", False: "failed its check", None: "not judged"}
     return {method["name"]: words[method["passes"]] for method in read_json(file)["methods"]}
+
+
+def _feature_maps(run: _Run, network: "Network", seen: OneImage, picture: np.ndarray) -> bytes:
+    """What the last layer with maps makes of the picture; empty for a network without convolutions."""
+    from evenlight.explain.inside_pictures import maps_picture
+    from evenlight.explain.layers import convolution_layers, feature_maps
+
+    height, width, channels = seen.pixels.shape
+    layers = convolution_layers(network, (height, width, channels))
+    if not layers:
+        return b""
+    last = layers[-1].name
+    maps = feature_maps(network, seen.pixels[None], [last])[last]
+    return maps_picture(maps, picture, [""], f"Feature maps of {last}, the last layer", run.explain.channels)
 
 
 def _neighbours(run: _Run, network: "Network", seen: OneImage, predicted: str, color: str) -> bytes:
