@@ -17,8 +17,10 @@ from evenlight.explain.attribution_checks import (
     Images,
     baseline_maps,
     deletion_and_insertion,
+    finding,
     randomization,
     rank_correlations,
+    removal_areas,
 )
 from evenlight.explain.settings import Explain
 from evenlight.models.cnn import Network, build_network, global_average
@@ -50,6 +52,10 @@ def linear(weights: np.ndarray) -> Network:
     layer = nn.Linear(weights.size, 2, bias=False)
     layer.weight.data = torch.from_numpy(np.stack([-weights, weights]).reshape(2, -1)).float()
     return Network(1, nn.Identity(), nn.Flatten(), layer).eval()
+
+
+def scored(network, images, maps, steps):
+    return deletion_and_insertion(removal_areas(network, images, maps, steps, 0), images.keys, BOOTSTRAP, 0)
 
 
 class TestRankCorrelations:
@@ -152,7 +158,7 @@ class TestDeletionAndInsertion:
         network = linear(np.array([[2.0, 1.0], [0.0, 0.0]]))
         images = Images(torch.ones(1, 1, 2, 2), np.array([1]), np.array([0]))
         maps = {"right": np.array([[[4.0, 3.0], [2.0, 1.0]]]), "wrong": np.array([[[1.0, 2.0], [3.0, 4.0]]])}
-        found = deletion_and_insertion(network, images, maps, 4, BOOTSTRAP, seed=0)
+        found = scored(network, images, maps, 4)
         p3, p2, p1, p0 = (1 / (1 + np.exp(-2 * score)) for score in (3, 2, 1, 0))
         area = {
             ("right", "deletion"): (p3 / 2 + p1 + p0 + p0 + p0 / 2) / 4,
@@ -171,7 +177,7 @@ class TestDeletionAndInsertion:
         pictures = (images.pixels.numpy() * 255).astype(np.uint8).transpose(0, 2, 3, 1).repeat(3, axis=3)
         methods = ("integrated_gradients", "saliency")
         maps = {m: attribute(network, images.pixels, images.targets, m, SETTINGS) for m in methods}
-        found = deletion_and_insertion(network, images, maps | baseline_maps(pictures, 0), 12, BOOTSTRAP, 0)
+        found = scored(network, images, maps | baseline_maps(pictures, 0), 12)
         for name in ("saliency", *BASELINES):
             assert found["integrated_gradients"]["deletion"]["high"] < found[name]["deletion"]["low"], name
             assert found["integrated_gradients"]["insertion"]["low"] > found[name]["insertion"]["high"], name
@@ -181,21 +187,17 @@ class TestDeletionAndInsertion:
         weights = np.zeros((10, 10))
         weights[:2] = 0.5
         images = Images(torch.ones(40, 1, 10, 10), np.ones(40, int), np.arange(40))
-        found = deletion_and_insertion(
-            linear(weights), images, {"flat": np.zeros((40, 10, 10))}, 10, BOOTSTRAP, 0
-        )
-        first = deletion_and_insertion(
-            linear(weights), images, {"top": weights[None].repeat(40, 0)}, 10, BOOTSTRAP, 0
-        )
+        found = scored(linear(weights), images, {"flat": np.zeros((40, 10, 10))}, 10)
+        first = scored(linear(weights), images, {"top": weights[None].repeat(40, 0)}, 10)
         assert found["flat"]["deletion"]["value"] > first["top"]["deletion"]["value"] + 0.2
 
     def test_the_network_stays_and_batches_do_not_matter(self, monkeypatch):
         network, images = small(), checked(7)
         before = {name: value.clone() for name, value in network.state_dict().items()}
         maps = baseline_maps(np.random.default_rng(0).integers(0, 256, (7, 16, 13, 3), np.uint8), 0)
-        whole = deletion_and_insertion(network, images, maps, 6, BOOTSTRAP, 0)
+        whole = scored(network, images, maps, 6)
         monkeypatch.setattr("evenlight.explain.attribution_checks.BATCH_PIXELS", 1)
-        cut = deletion_and_insertion(network, images, maps, 6, BOOTSTRAP, 0)
+        cut = scored(network, images, maps, 6)
         for name in BASELINES:
             assert whole[name]["deletion"]["value"] == pytest.approx(cut[name]["deletion"]["value"], abs=1e-5)
             assert whole[name]["insertion"]["n"] == 7
@@ -204,8 +206,49 @@ class TestDeletionAndInsertion:
     def test_more_steps_than_pixels(self):
         network = linear(np.ones((1, 3)))
         images = Images(torch.ones(2, 1, 1, 3), np.ones(2, int), np.arange(2))
-        found = deletion_and_insertion(network, images, {"any": np.zeros((2, 1, 3))}, 28, BOOTSTRAP, 0)
+        found = scored(network, images, {"any": np.zeros((2, 1, 3))}, 28)
         assert 0.5 < found["any"]["deletion"]["value"] < 1
+
+
+class TestFinding:
+    keys = np.arange(40)
+
+    def found(self, deletion, insertion, keys=keys):
+        """Baselines with areas 0.3 to 0.7; the method gains so much on the best of them, give or take 0.05."""
+        wobble = 0.05 * np.cos(np.pi * np.arange(len(keys)))
+        level = 0.2 * np.sin(
+            np.arange(len(keys))
+        )  # alike in all maps of an image: a paired comparison removes it
+        known = dict(zip(BASELINES, ((0.3, 0.5), (0.5, 0.7), (0.4, 0.6)), strict=True))
+        made = {name: np.column_stack([one + level, other + level]) for name, (one, other) in known.items()}
+        made["saliency"] = np.column_stack(
+            [0.3 - deletion + level + wobble, 0.7 + insertion + level + wobble]
+        )
+        return finding(made, "saliency", keys, BOOTSTRAP, 0)
+
+    @pytest.mark.parametrize(
+        ("gains", "verdict"),
+        [
+            ((0.05, 0.05), "better"),
+            ((0.05, 0.0), "not_shown"),  # as good as the best
+            ((-0.05, 0.05), "not_shown"),
+            ((-0.05, 0.0), "worse"),
+            ((-0.05, -0.05), "worse"),
+        ],
+    )
+    def test_against_the_best_baseline_of_each_measure(self, gains, verdict):
+        found = self.found(*gains)
+        assert found.verdict == verdict
+        assert [gain["value"] for gain in found.gains] == pytest.approx(gains)
+        assert [gain["high"] - gain["low"] < 0.04 for gain in found.gains] == [True, True]
+        assert f"deletion gains {gains[0]:+.2f}" in found.sentence
+        assert "over bright pixels; insertion" in found.sentence
+        assert "over edges (Sobel)." in found.sentence
+
+    def test_images_of_few_sources_give_no_verdict(self):
+        found = self.found(0.2, 0.2, np.arange(40) % 9)
+        assert found.verdict == "not_enough_data"
+        assert "9 images or sources" in found.sentence
 
 
 class TestBaselines:

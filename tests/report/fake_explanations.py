@@ -150,6 +150,7 @@ class FakeExplanations:
             "columns": 64,
             "pca_variance": [0.26, 0.208],
             "trustworthiness": 0.994,
+            "scored": 40,
             "knn_accuracy": 0.87,
         }
         storage.write_json(path, facts)
@@ -200,6 +201,8 @@ def _method(number: int, name: str) -> dict[str, Any]:
         "sentence": "the map hardly changes when the weights do."
         if fails
         else "the map follows the weights.",
+        "finds": {"occlusion": "worse", "grad_cam": "not_shown"}.get(name, "better"),
+        "finds_sentence": "it is compared with edges.",
     }
 
 

@@ -57,6 +57,19 @@ class Randomization:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Whether a method finds the pixels that count, against the best baseline.
+
+    `gains` are mean differences of deletion and of insertion, signed so that more is better. `verdict` is `better` (at
+    both), `worse` (at one at least, better at none), `not_shown` or `not_enough_data`; `sentence` says why.
+    """
+
+    gains: list[Estimate]
+    verdict: str
+    sentence: str
+
+
 def randomization(
     network: "Network", images: Images, method: str, settings: Explain, bootstrap: Bootstrap, seed: int
 ) -> Randomization:
@@ -188,46 +201,89 @@ def baseline_maps(pictures: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     return {"pixel_value": levels.astype(np.float32), "sobel": np.hypot(along_x, along_y), "random": noise}
 
 
-def deletion_and_insertion(
-    network: "Network",
-    images: Images,
-    maps: Mapping[str, np.ndarray],
-    steps: int,
-    bootstrap: Bootstrap,
-    seed: int,
-) -> dict[str, dict[str, Estimate]]:
+def removal_areas(
+    network: "Network", images: Images, maps: Mapping[str, np.ndarray], steps: int, seed: int
+) -> dict[str, np.ndarray]:
     """Area under the probability of the class while pixels go black, or come back (Petsiuk et al. 2018, RISE).
 
     Pixels with the largest values go first; equal ones in random order. A map that ranks well makes the probability
-    fall early (low deletion score) and rise early (high insertion score).
+    fall early (small area of deletion) and rise early (large area of insertion).
 
     Args:
         network: is not changed.
         images: N of them, at least one.
         maps: float (N, H, W) by name: methods and baselines.
         steps: parts in which the pixels go.
-        bootstrap: how intervals are made.
-        seed: of equal pixels' order and of the resamples.
+        seed: of equal pixels' order.
 
     Returns:
-        By name, `deletion` and `insertion`: mean area over the images, 0 to 1, with its interval.
+        By name, the areas of deletion and of insertion: float64 (N, 2), 0 to 1.
     """
     count, pixels = len(images.pixels), images.pixels.shape[2] * images.pixels.shape[3]
     cuts = np.rint(np.linspace(0, pixels, steps + 1)).astype(np.int64)
     fast = for_inference(network)
     random = np.random.Generator(np.random.PCG64(seed)).random((count, pixels))
-    areas = []
-    for values in maps.values():
+    found = {}
+    for name, values in maps.items():
         order = np.lexsort((random, -values.reshape(count, -1).astype(np.float64)), axis=1)
         places = np.empty_like(order)
         np.put_along_axis(places, order, np.arange(pixels)[None], axis=1)
-        curves = _curves(fast, images, places, cuts)
-        areas += list(np.trapezoid(curves, cuts / pixels, axis=2))
-    estimates = mean_estimates(np.column_stack(areas), images.keys, bootstrap, seed)
+        found[name] = np.trapezoid(_curves(fast, images, places, cuts), cuts / pixels, axis=2).T
+    return found
+
+
+def deletion_and_insertion(
+    areas: Mapping[str, np.ndarray], keys: np.ndarray, bootstrap: Bootstrap, seed: int
+) -> dict[str, dict[str, Estimate]]:
+    """`deletion` and `insertion` by name: the mean of `removal_areas` over images, resampled by keys (N,)."""
+    estimates = mean_estimates(np.column_stack(list(areas.values())), keys, bootstrap, seed)
     return {
         name: {"deletion": estimates[2 * number], "insertion": estimates[2 * number + 1]}
-        for number, name in enumerate(maps)
+        for number, name in enumerate(areas)
     }
+
+
+def finding(
+    areas: Mapping[str, np.ndarray], method: str, keys: np.ndarray, bootstrap: Bootstrap, seed: int
+) -> Finding:
+    """Compare a method with the best of the baselines, image by image.
+
+    The best at deletion is that with the smallest mean area, at insertion that with the largest. The mean difference
+    of both tells by its interval.
+
+    Args:
+        areas: of the method and of the `BASELINES`, (N, 2) each.
+        method: a key of `METHODS`.
+        keys: images with equal keys are resampled together (N,); at least 10 different ones for a verdict.
+        bootstrap: how intervals are made.
+        seed: of the resamples.
+    """
+    gains, numbers = [], []
+    for column, (measure, sign) in enumerate((("deletion", -1), ("insertion", 1))):
+        best = max(BASELINES, key=lambda name: sign * areas[name][:, column].mean())
+        gains.append(sign * (areas[method][:, column] - areas[best][:, column]))
+        numbers.append((measure, BASELINES[best].removeprefix("Baseline: ")))
+    estimates = mean_estimates(np.column_stack(gains), keys, bootstrap, seed)
+    compared = "; ".join(
+        f"{measure} gains {gain['value']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f}) over {best}"
+        for (measure, best), gain in zip(numbers, estimates, strict=True)
+    )
+    title, found = METHODS[method].title, len(np.unique(keys))
+    if found < FEWEST_KEYS:
+        sentence = f"{title}: {compared}; {found} images or sources are too few for a verdict."
+        return Finding(estimates, "not_enough_data", sentence)
+    if all(gain["low"] > 0 for gain in estimates):
+        return Finding(
+            estimates,
+            "better",
+            f"{title} finds the pixels that count better than every baseline: {compared}.",
+        )
+    if any(gain["high"] < 0 for gain in estimates) and not any(gain["low"] > 0 for gain in estimates):
+        return Finding(
+            estimates, "worse", f"{title} finds the pixels that count worse than a baseline does: {compared}."
+        )
+    sentence = f"{title} is not shown to find the pixels that count better than every baseline: {compared}."
+    return Finding(estimates, "not_shown", sentence)
 
 
 def _curves(network: "Network", images: Images, places: np.ndarray, cuts: np.ndarray) -> np.ndarray:

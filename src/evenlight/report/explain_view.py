@@ -6,9 +6,10 @@ Facts come in as the JSON files of `results/<dataset>/<model>/explanations/`:
   `receptive_field`, `stride`}]; the last two are None for layers that see the whole image.
 - checks.json, of the model itself: findings [{`check`, `severity`, `subject`, `sentence`, `numbers`}].
 - attributions.json: `n` images checked; `methods` [{`name`, `title`, `meaning`, `sanity`, `deletion`, `insertion`,
-  `randomization` [{`layer`, `correlation`}], `passes` (True, False or None: could not be judged), `sentence`}];
-  `baselines` [{`name`, `deletion`, `insertion`}]; `rows_chosen` and `rows_wrong` [{`path`, `true_label`,
-  `predicted_label`}]. Scores are {`value`, `low`, `high`}.
+  `randomization` [{`layer`, `correlation`}], `passes` (that randomization: True, False or None: could not be judged),
+  `sentence`, `finds` (deletion and insertion against the best baseline: `better`, `not_shown`, `worse` or
+  `not_enough_data`), `finds_sentence`}]; `baselines` [{`name`, `deletion`, `insertion`}]; `rows_chosen` and
+  `rows_wrong` [{`path`, `true_label`, `predicted_label`}]. Scores are {`value`, `low`, `high`}.
 - layers.json: `filters` {`layer`, `count`}, `maps` [{`layer`, `picture`}], `patches` [{`layer`, `receptive_field`,
   `stride`, `picture`, `images` searched}].
 - neighbours.json: `k`, `n`, `metric`, `baseline`, `pixel` and `features` {`precision`: {`value`, `low`, `high`}}.
@@ -89,11 +90,16 @@ def sorted_findings(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
 
 
 def trusted_line(attributions: Mapping[str, Any]) -> str:
-    """How many methods pass their checks, in a sentence."""
-    verdicts = [method["passes"] for method in attributions["methods"]]
+    """How many methods depend on the network, and how many of these find what counts, in a sentence."""
+    methods = attributions["methods"]
+    verdicts = [method["passes"] for method in methods]
+    finders = sum(method["passes"] is True and method["finds"] == "better" for method in methods)
     unjudged = verdicts.count(None)
-    line = f"{verdicts.count(True)} of {len(verdicts)} heat-map methods pass the checks of this network"
-    return f"{line}; {unjudged} could not be judged." if unjudged else f"{line}."
+    aside = f" ({unjudged} could not be judged)" if unjudged else ""
+    return (
+        f"{verdicts.count(True)} of {len(verdicts)} heat-map methods depend on what the network learned{aside};"
+        f" {finders} of them find the pixels that count better than every baseline."
+    )
 
 
 def neighbours_line(neighbours: Mapping[str, Any]) -> str:

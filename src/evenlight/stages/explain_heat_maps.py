@@ -11,7 +11,9 @@ from evenlight.explain.attribution_checks import (
     Images,
     baseline_maps,
     deletion_and_insertion,
+    finding,
     randomization,
+    removal_areas,
 )
 from evenlight.explain.heat_maps import attribution_sheet
 from evenlight.models.inference import to_tensor
@@ -22,7 +24,6 @@ from evenlight.storage import write_bytes, write_json
 
 def heat_maps(subject: Subject) -> None:
     """Heat maps of the shown and of misclassified images; their checks on a sample of images that are right."""
-
     settings, seed = subject.settings, subject.seed("attributions")
     places = _to_check(subject)
     checked = _heat_map_images(subject, places)
@@ -32,12 +33,12 @@ def heat_maps(subject: Subject) -> None:
     }
     pictures = subject.pictures(places)
     baselines = baseline_maps(pictures, seed)
-    scores = deletion_and_insertion(
-        subject.network, checked, maps | baselines, settings.steps, subject.bootstrap, seed
-    )
+    areas = removal_areas(subject.network, checked, maps | baselines, settings.steps, seed)
+    scores = deletion_and_insertion(areas, checked.keys, subject.bootstrap, seed)
     methods = []
     for name in settings.methods:
         found = randomization(subject.network, checked, name, settings, subject.bootstrap, seed)
+        finds = finding(areas, name, checked.keys, subject.bootstrap, seed)
         methods.append(
             {
                 "name": name,
@@ -51,6 +52,8 @@ def heat_maps(subject: Subject) -> None:
                 ],
                 "passes": {"passes": True, "fails": False}.get(found.verdict),
                 "sentence": found.sentence,
+                "finds": finds.verdict,
+                "finds_sentence": finds.sentence,
             }
         )
     facts = {
@@ -75,7 +78,6 @@ def _to_check(subject: Subject) -> np.ndarray:
 
 
 def _heat_map_images(subject: Subject, places: np.ndarray) -> Images:
-
     rows = subject.rows.iloc[places]
     # near-duplicates count once; sources would be too few to judge by, and the question is about this network only
     return Images(
@@ -85,19 +87,23 @@ def _heat_map_images(subject: Subject, places: np.ndarray) -> Images:
 
 def _heat_maps(subject: Subject, places: np.ndarray, methods: list[dict[str, Any]]) -> bytes:
     """The sheet of these images; what is explained is the predicted class."""
-
     images = _heat_map_images(subject, places)
     pictures = subject.pictures(places)
     maps = {
         name: attribute(subject.network, images.pixels, images.targets, name, subject.settings)
         for name in subject.settings.methods
     }
-    words = {True: "passes its check", False: "fails its check", None: "could not be judged"}
     return attribution_sheet(
         pictures,
         maps,
         baseline_maps(pictures, subject.seed("baselines")),
         subject.captions(places),
-        {method["name"]: words[method["passes"]] for method in methods},
+        {method["name"]: _heading(method) for method in methods},
         "What speaks for the predicted class",
     )
+
+
+def _heading(method: dict[str, Any]) -> str:
+    """Both verdicts in a few words."""
+    words = {True: "depends on weights", False: "ignores weights", None: "could not be judged"}
+    return words[method["passes"]] + (", finds pixels" if method["finds"] == "better" else "")
