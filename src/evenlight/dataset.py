@@ -76,6 +76,22 @@ def channel_statistics(images: np.ndarray | MappedImages) -> tuple[np.ndarray, n
     return mean, np.sqrt(np.maximum(variance, 1e-6))
 
 
+def read_predictions(model: Path, rows: "pd.DataFrame", columns: list[str] | None = None) -> "pd.DataFrame":
+    """predictions.parquet of a model, or some of its columns: one row per usable row of the manifest, in its order.
+
+    Raises:
+        UserError: it is missing, damaged, or lists other images.
+    """
+    file = model / "predictions.parquet"
+    table = read_table(file, None if columns is None else ["path", *columns])
+    if table["path"].tolist() != rows["path"].tolist():
+        raise UserError(
+            f"{file}: predictions of other images than the manifest lists;"
+            " run `snakemake --cores 8` to predict again"
+        )
+    return table
+
+
 def load_features(
     rows: "pd.DataFrame", folder: Path, families: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import kept_together, usable_rows
-from evenlight.errors import UserError
+from evenlight.dataset import kept_together, read_predictions, usable_rows
 from evenlight.evaluation.comparison import compare_models, sweep_summary
-from evenlight.job_costs import Cost, read_cost
 from evenlight.models.artifacts import load_description
-from evenlight.outline import is_network
 from evenlight.report.comparison_view import COST_COLUMNS, cost_rows, times_page
-from evenlight.storage import read_json, read_table, write_csv, write_json, write_text
+from evenlight.storage import read_json, write_csv, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +49,7 @@ def compare(
     """
     rows = usable_rows(manifest)
     kinds = {name: str(load_description(folder)["kind"]) for name, folder in models.items()}
-    right = {name: _right(folder / "predictions.parquet", rows, manifest) for name, folder in models.items()}
+    right = {name: _right(folder, rows) for name, folder in models.items()}
     test, validation = (rows["split"].to_numpy(dtype=object) == split for split in ("test", "validation"))
     units = np.unique(kept_together(rows[test]), return_inverse=True)[1]
     chosen = read_json(best)["model"]
@@ -80,21 +77,7 @@ def compare(
     write_text(provenance / "comparison.html", times_page(dataset, comparison, costs))
 
 
-def _right(predictions: Path, rows: "pd.DataFrame", manifest: Path) -> np.ndarray:
+def _right(model: Path, rows: "pd.DataFrame") -> np.ndarray:
     """Whether each usable image got its label: bool (N,)."""
-    table = read_table(predictions, ["path", "true_label", "predicted_label"])
-    if table["path"].tolist() != rows["path"].tolist():
-        raise UserError(
-            f"{predictions}: predictions of other images than {manifest} lists;"
-            " run `snakemake --cores 8` to predict again"
-        )
+    table = read_predictions(model, rows, ["true_label", "predicted_label"])
     return (table["true_label"] == table["predicted_label"]).to_numpy(dtype=bool)
-
-
-def _costs(benchmarks: Path, dataset: str, model: str, kind: str) -> tuple[Cost, Cost]:
-    """Of training and of predicting all images."""
-    train, predict = (
-        read_cost(benchmarks / rule / dataset / f"{model}.tsv")
-        for rule in ("train_network" if is_network(kind) else "train_classical", "predict")
-    )
-    return train, predict

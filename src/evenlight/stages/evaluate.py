@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import load_images, usable_rows
-from evenlight.errors import UserError
+from evenlight.dataset import load_images, read_predictions, usable_rows
 from evenlight.evaluation.metrics import evaluate_split, majority_accuracy, without_leaks
 from evenlight.labelling import UNKNOWN
 from evenlight.models.artifacts import load_description
@@ -15,7 +14,7 @@ from evenlight.report import charts
 from evenlight.runtime import seed_for
 from evenlight.splits import SPLITS
 from evenlight.standardize import to_rgb
-from evenlight.storage import file_sha256, read_json, read_table, write_bytes, write_csv, write_json
+from evenlight.storage import file_sha256, read_json, write_bytes, write_csv, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +41,7 @@ def evaluate(
     description = load_description(model)
     classes = description["classes"]
     rows = usable_rows(manifest)
-    predictions = read_table(model / "predictions.parquet")
-    if predictions["path"].tolist() != rows["path"].tolist():
-        raise UserError(
-            f"{model / 'predictions.parquet'}: predictions of other images than {manifest} lists;"
-            " run `snakemake --cores 8` to predict again"
-        )
+    predictions = read_predictions(model, rows)
     columns = attribute_columns(rows, source)
     scores = predictions[[f"score_{name}" for name in classes]].to_numpy(dtype=np.float64)
     codes = rows["label_index"].to_numpy()

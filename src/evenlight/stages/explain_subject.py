@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evenlight.dataset import load_images, usable_rows
-from evenlight.errors import UserError
+from evenlight.dataset import load_images, read_predictions, usable_rows
 from evenlight.evaluation.resampling import Bootstrap
 from evenlight.explain.settings import Explain
 from evenlight.runtime import seed_for
 from evenlight.sampling import stratified_sample
 from evenlight.splits import SPLITS
 from evenlight.standardize import to_rgb
-from evenlight.storage import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,12 +100,7 @@ def make_subject(
     """
     options = Explain(**settings)
     rows = usable_rows(manifest)
-    predictions = read_table(model / "predictions.parquet")
-    if predictions["path"].tolist() != rows["path"].tolist():
-        raise UserError(
-            f"{model / 'predictions.parquet'}: predictions of other images than {manifest} lists;"
-            " run `snakemake --cores 8` to predict again"
-        )
+    predictions = read_predictions(model, rows)
     scores = predictions[[f"score_{name}" for name in description["classes"]]].to_numpy()
     rows = rows.assign(
         predicted_label=predictions["predicted_label"], code=scores.argmax(axis=1), score=scores.max(axis=1)
