@@ -81,3 +81,12 @@ def _right(model: Path, rows: "pd.DataFrame") -> np.ndarray:
     """Whether each usable image got its label: bool (N,)."""
     table = read_predictions(model, rows, ["true_label", "predicted_label"])
     return (table["true_label"] == table["predicted_label"]).to_numpy(dtype=bool)
+
+
+def _costs(benchmarks: Path, dataset: str, model: str, kind: str) -> tuple[Cost, Cost]:
+    """Of training and of predicting all images."""
+    train, predict = (
+        read_cost(benchmarks / rule / dataset / f"{model}.tsv")
+        for rule in ("train_network" if is_network(kind) else "train_classical", "predict")
+    )
+    return train, predict
