@@ -12,7 +12,9 @@ import numpy as np
 
 from evenlight.dataset import kept_together, read_predictions, usable_rows
 from evenlight.evaluation.comparison import compare_models, sweep_summary
+from evenlight.job_costs import Cost, read_cost
 from evenlight.models.artifacts import load_description
+from evenlight.outline import is_network
 from evenlight.report.comparison_view import COST_COLUMNS, cost_rows, times_page
 from evenlight.storage import read_json, write_csv, write_json, write_text
 
