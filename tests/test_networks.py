@@ -9,12 +9,14 @@ import torch
 from torch import nn
 
 from evenlight.errors import UserError
+from evenlight.models import networks as package
 from evenlight.models import shrinking
 from evenlight.models.cnn import Network, build_network
-from evenlight.models.cnn_options import CnnOptions
+from evenlight.models.cnn_options import SMALL_SHARE, CnnOptions
 from evenlight.models.inference import to_tensor
 from evenlight.models.shrinking import shrink
 from evenlight.models.training import Examples, train_network
+from evenlight.plugins import constants
 
 CLASSES = 3
 SHAPES = {
@@ -78,6 +80,22 @@ class TestEveryNetwork:
         rates = [module.p for module in networks[name].modules() if isinstance(module, nn.Dropout)]
         assert rates
         assert set(rates) == {0.2}
+
+    def test_its_constants_say_what_it_is(self, networks, name):
+        """Which params.yaml is checked by, without the network."""
+        known, modules = constants(package, name), list(networks[name].modules())
+        learned = [m for m in modules if isinstance(m, nn.Conv2d) and m.weight.requires_grad]
+        normalizing = sum(isinstance(module, nn.BatchNorm2d) for module in modules)
+        assert (normalizing == len(learned)) == known.get("NORMALIZES", False)
+        assert known["SMALLEST_SIDE"] <= min(SHAPES[name][:2])
+        channels = SHAPES[name][2]
+        fits = True
+        with torch.inference_mode():
+            try:
+                networks[name](images((64, 64, channels), 1))
+            except RuntimeError:
+                fits = False
+        assert fits != known.get("ONE_SIZE", False)
 
 
 class TestFastResnet:
@@ -228,6 +246,7 @@ class TestSmallFirst:
         images = torch.linspace(0, 1, 24).expand(1, 2, 16, 24)
         small = shrink(images)
         assert small.shape == (1, 2, 12, 18)
+        assert small.shape[2:] == tuple(int(SMALL_SHARE * side) for side in (16, 24))
         np.testing.assert_allclose(small[0, 0, 0, 1:-1].diff(), 4 / 3 / 23, atol=2e-3)
         np.testing.assert_allclose(float(small.mean()), 0.5, atol=1e-4)
 

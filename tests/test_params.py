@@ -393,8 +393,9 @@ def test_the_schema_file_is_in_step() -> None:
 
 
 def test_checking_imports_nothing_heavy() -> None:
-    code = "import sys, evenlight.params, evenlight.listing, evenlight.sources; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = "import sys, evenlight.params, evenlight.listing, evenlight.sources; evenlight.params.check(sys.argv[1])"
+    command = [sys.executable, "-c", f"{code}; print(*sys.modules)", str(REPOSITORY / "params.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     heavy = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlflow", "scipy", "PIL"}
     assert not heavy & set(re.split(r"\s", done.stdout))
 
@@ -461,7 +462,7 @@ explain:
 
 
 def _fair(group: str = "weather", before: str = "net") -> str:
-    fair = f"\n    fair: {{method: reweighing, group: {group}, before: {before}}}"
+    fair = f"\n    epochs: 3\n    fair: {{method: reweighing, group: {group}, before: {before}}}"
     return NETS.replace("models:\n  rule:", f"models:\n  fair_net:\n    kind: cnn{fair}\n  rule:")
 
 
@@ -503,10 +504,82 @@ def test_a_frozen_network_can_not_unlearn_a_group(check: Callable) -> None:
     frozen = (
         _fair()
         .replace("method: reweighing", "method: adversarial")
-        .replace("kind: cnn\n    fair", "kind: cnn\n    freeze: true\n    fair")
+        .replace(
+            "    epochs: 3\n",
+            "    epochs: 3\n    freeze: true\n    network: resnet18\n    weights: default\n",
+        )
+        .replace("- 24", "- 32")
     )
     (problem,) = _problems(check, frozen)
     assert "models.fair_net.fair.method: adversarial training has nothing to change" in problem
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        ("before: fair_net", "", "a network can't be compared with itself; name the same one without `fair`"),
+        ("before: net", "fair: {method: balanced, group: weather}", "'net' has fair training itself; name a network"),
+        ("before: net", "learning_rate: 0.1", "'net' has another learning_rate, so the difference would not be that"),
+        ("before: net", "seed: 1", "'net' has another seed, so"),
+    ],
+)  # fmt: skip
+def test_fair_training_is_compared_with_the_same_network(
+    check: Callable, own: str, other: str, words: str
+) -> None:
+    text = _fair().replace("before: net", own)
+    if other:
+        text = text.replace("  net:\n    kind: cnn\n", f"  net:\n    kind: cnn\n    {other}\n")
+    (problem,) = _problems(check, text)
+    line = text[: text.index("fair: {")].count("\n") + 1
+    assert problem.startswith(f"line {line}: models.fair_net.fair.before: {words}")
+
+
+def test_a_seed_that_is_that_of_all_training_is_the_same(check: Callable) -> None:
+    check(_fair().replace("  net:\n    kind: cnn\n", "  net:\n    kind: cnn\n    seed: 0\n"))
+
+
+def _with_network(options: str, side: int) -> str:
+    """SMALL with such a network, for images of 64 x `side` pixels."""
+    text = SMALL.replace("    kind: cnn\n    epochs: 3\n", f"    {{kind: cnn, {options}}}\n")
+    return text.replace("- 32\n    - 24", f"- 64\n    - {side}").replace("cell: 8", "cell: 4")
+
+
+@pytest.mark.parametrize(
+    ("options", "side", "words"),
+    [
+        ("weights: default", 32, "weights: there are no published weights of 'small', only of alexnet, res"),
+        ("network: vgg16", 31, "network: 'vgg16' needs images of at least 32 pixels a side, standardize.size gives 31"),
+        ("network: vgg16, small_first: 0.5", 42, "small_first: small_first makes images of 31 pixels a side, and"),
+        ("network: course, small_first: 0.5", 32, "small_first: 'course' takes images of one size only"),
+        ("freeze: true", 32, "freeze: frozen weights would be random ones; choose weights: default, or freeze: false"),
+        ("width: 0.5", 32, "width: 'small' has one width; leave it out, as it is for fast_resnet"),
+        ("optimizer: muon, network: course", 32, "optimizer: muon needs batch normalization after every convolution"),
+        ("optimizer: muon, network: vgg16", 32, "optimizer: muon needs batch normalization after every convolution"),
+    ],
+)  # fmt: skip
+def test_what_a_network_can_not_do_is_said_before_training(
+    check: Callable, options: str, side: int, words: str
+) -> None:
+    (problem,) = _problems(check, _with_network(options, side))
+    assert problem.startswith(f"line 24: models.net.{words}")
+
+
+@pytest.mark.parametrize(
+    ("options", "side"),
+    [
+        ("network: vgg16, small_first: 0.5", 43),
+        ("network: resnet18, weights: default, freeze: true, optimizer: muon", 32),
+        ("network: fast_resnet, width: 0.5, optimizer: muon, small_first: 0.5", 12),
+        ("optimizer: muon, small_first: 0.5", 11),
+    ],
+)
+def test_what_a_network_can_do_passes(check: Callable, options: str, side: int) -> None:
+    check(_with_network(options, side))
+
+
+def test_a_method_named_twice(check: Callable) -> None:
+    (problem,) = _problems(check, NETS + "  methods: [saliency, occlusion, saliency]\n")
+    assert problem == "line 33: explain.methods.2: a second 'saliency'; keep one"
 
 
 @pytest.mark.parametrize("key", ["crop", "cutout"])

@@ -191,6 +191,12 @@ def test_files_do_not_depend_on_the_order_in_memory(tmp_path):
     assert first == last
 
 
+def test_a_classical_model_is_no_network(tmp_path):
+    world = World(tmp_path, ["a", "b"], {"train": 6})
+    with pytest.raises(UserError, match=r"rule: a model of kind 'threshold', not a network; name a network$"):
+        load_network(world.train("rule"))
+
+
 @pytest.fixture(scope="module", params=["rgb", "gray"])
 def world(request, tmp_path_factory) -> World:
     splits = {"train": 12, "validation": 9, "test": 3}

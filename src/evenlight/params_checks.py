@@ -1,15 +1,19 @@
 """What one key of params.yaml demands of another: checks that a model of single keys can't make."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import evenlight.models.networks
 from evenlight.errors import UserError, did_you_mean
 from evenlight.explain.attribution import METHODS
 from evenlight.feature_table import column_names, needs_model
 from evenlight.models.classical import family_of
+from evenlight.models.cnn_options import SMALL_SHARE
 from evenlight.outline import fair, networks
+from evenlight.plugins import constants, module_names
 
 Problem = tuple[int, str]
+Doubt = tuple[tuple[str, ...], str]  # keys under a network's name, and what is wrong
 Place = Callable[[tuple[Any, ...], str], Problem]
 
 # folders and files beside those of the models
@@ -107,28 +111,102 @@ def _check_networks(params: Mapping[str, Any], place: Place) -> list[Problem]:
         for path, name in _named_networks(params)
         if name not in names
     ]
-    for number, method in enumerate((params["explain"] or {}).get("methods", [])):
+    methods = (params["explain"] or {}).get("methods", [])
+    for number, method in enumerate(methods):
+        path = ("explain", "methods", number)
         if method not in METHODS:
-            words = f"there is no method {method!r}{did_you_mean(method, list(METHODS))}"
-            problems.append(place(("explain", "methods", number), words))
-    groups = params["datasets"].get(params["dataset"], {}).get("groups", [])
+            problems.append(
+                place(path, f"there is no method {method!r}{did_you_mean(method, list(METHODS))}")
+            )
+        elif method in methods[:number]:
+            problems.append(place(path, f"a second {method!r}; keep one"))
     side = min(params["standardize"]["size"])
     for name in names:
         options = params["models"][name]
-        path: tuple[Any, ...] = ("models", name)
-        for key in ("crop", "cutout"):
-            if options[key] >= side:
-                words = f"{key} must be less than the side of the images, {side} pixels"
-                problems.append(place((*path, key), words))
-        if options["fair"] and options["fair"]["method"] == "adversarial" and options["freeze"]:
-            words = (
-                "adversarial training has nothing to change in a network that is frozen; set freeze: false"
-            )
-            problems.append(place((*path, "fair", "method"), words))
-        if options["fair"] and options["fair"]["group"] not in groups:
-            words = f"the data set {params['dataset']!r} has no group {options['fair']['group']!r}; its `groups`: "
-            problems.append(place((*path, "fair", "group"), words + (", ".join(groups) or "none")))
+        doubts = [*_unfit_options(options, side), *_unfit_fair(name, params)]
+        problems += [place(("models", name, *keys), words) for keys, words in doubts]
     return problems
+
+
+def _unfit_options(options: Mapping[str, Any], side: int) -> Iterator[Doubt]:
+    """What a network's options ask for that it or the images, of so many pixels a side, can't give."""
+    network = options["network"]
+    known = constants(evenlight.models.networks, network)
+    smallest = known.get("SMALLEST_SIDE", 1)
+    for key in ("crop", "cutout"):
+        if options[key] >= side:
+            yield (key,), f"{key} must be less than the side of the images, {side} pixels"
+    if side < smallest:
+        words = (
+            f"{network!r} needs images of at least {smallest} pixels a side, standardize.size gives {side}"
+        )
+        yield ("network",), words
+    elif options["small_first"] and known.get("ONE_SIZE"):
+        yield ("small_first",), f"{network!r} takes images of one size only; leave out small_first"
+    elif options["small_first"] and int(side * SMALL_SHARE) < smallest:
+        words = (
+            f"small_first makes images of {int(side * SMALL_SHARE)} pixels a side, and {network!r} needs {smallest};"
+            " leave it out"
+        )
+        yield ("small_first",), words
+    if options["weights"] == "default" and not known.get("PRETRAINED"):
+        yield (
+            ("weights",),
+            f"there are no published weights of {network!r}, only of {_networks_with('PRETRAINED')}",
+        )
+    if options["freeze"] and options["weights"] == "none":
+        words = "frozen weights would be random ones; choose weights: default, or freeze: false"
+        yield ("freeze",), words
+    if options["width"] != 1 and not known.get("WIDENS"):
+        yield ("width",), f"{network!r} has one width; leave it out, as it is for {_networks_with('WIDENS')}"
+    if options["optimizer"] == "muon" and not known.get("NORMALIZES"):
+        words = (
+            f"muon needs batch normalization after every convolution, and {network!r} has none; these have:"
+        )
+        yield ("optimizer",), f"{words} {_networks_with('NORMALIZES')}"
+
+
+def _networks_with(constant: str) -> str:
+    """Names of the networks that say so of themselves."""
+    package = evenlight.models.networks
+    return ", ".join(name for name in module_names(package) if constants(package, name).get(constant))
+
+
+def _unfit_fair(name: str, params: Mapping[str, Any]) -> Iterator[Doubt]:
+    """What fair training asks for that the data set can't give, and a comparison that would tell of something else."""
+    options = params["models"][name]
+    if not options["fair"]:
+        return
+    fair_options = options["fair"]
+    if fair_options["method"] == "adversarial" and options["freeze"]:
+        words = "adversarial training has nothing to change in a network that is frozen; set freeze: false"
+        yield ("fair", "method"), words
+    groups = params["datasets"].get(params["dataset"], {}).get("groups", [])
+    if fair_options["group"] not in groups:
+        words = f"the data set {params['dataset']!r} has no group {fair_options['group']!r}; its `groups`: "
+        yield ("fair", "group"), words + (", ".join(groups) or "none")
+    before = fair_options["before"]
+    if before not in networks(params["models"]):
+        return  # none, or one that is not there, which is said elsewhere
+    plain = params["models"][before]
+    if before == name:
+        yield ("fair", "before"), "a network can't be compared with itself; name the same one without `fair`"
+    elif plain["fair"]:
+        yield ("fair", "before"), f"{before!r} has fair training itself; name a network without `fair`"
+    elif different := [
+        key for key in options if key != "fair" and _differ(key, options, plain, params["seed"])
+    ]:
+        words = f"{before!r} has another {different[0]}, so the difference would not be that of fair training alone"
+        yield ("fair", "before"), f"{words}; give both the same"
+
+
+def _differ(key: str, one: Mapping[str, Any], other: Mapping[str, Any], seed: int) -> bool:
+    """Whether an option differs; a seed that is not given is that of params.yaml."""
+    if key == "seed":
+        one, other = (
+            {"seed": seed if options["seed"] is None else options["seed"]} for options in (one, other)
+        )
+    return bool(one[key] != other[key])
 
 
 def _named_networks(params: Mapping[str, Any]) -> list[tuple[tuple[Any, ...], str]]:

@@ -9,6 +9,8 @@ from evenlight.errors import did_you_mean
 from evenlight.plugins import module_names
 from evenlight.settings import Settings
 
+SMALL_SHARE = 0.75  # of the side, what `small_first` leaves at first
+
 
 class Fair(Settings):
     """Training that makes up for unequal groups; compare it with the same network without."""

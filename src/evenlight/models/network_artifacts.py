@@ -13,6 +13,7 @@ from evenlight.errors import UserError
 from evenlight.models.artifacts import DESCRIPTION_FILE, load_description
 from evenlight.models.cnn import Network, build_network
 from evenlight.models.cnn_options import CnnOptions
+from evenlight.outline import is_network
 from evenlight.storage import write_bytes, write_json
 
 NETWORK_FILE = "model.safetensors"
@@ -30,9 +31,11 @@ def load_network(folder: Path) -> Network:
     """Read model.safetensors into the network that model.json describes, in evaluation mode.
 
     Raises:
-        UserError: missing or damaged.
+        UserError: missing or damaged, or no network.
     """
     description = load_description(folder)
+    if not is_network(description["kind"]):
+        raise UserError(f"{folder}: a model of kind {description['kind']!r}, not a network; name a network")
     # the weights come from the file, so none are downloaded
     options = CnnOptions(**description["options"] | {"weights": "none"})
     network = build_network(options, tuple(description["input_shape"]), len(description["classes"]))

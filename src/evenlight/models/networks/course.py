@@ -6,6 +6,7 @@ from evenlight.models.cnn import Network
 from evenlight.models.cnn_options import CnnOptions
 
 SMALLEST_SIDE = 10
+ONE_SIZE = True
 
 _WIDTHS = (10, 20)
 _HIDDEN = 50

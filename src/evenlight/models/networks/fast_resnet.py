@@ -23,6 +23,8 @@ from evenlight.models.cnn import Network
 from evenlight.models.cnn_options import CnnOptions
 
 SMALLEST_SIDE = 9
+WIDENS = True
+NORMALIZES = True
 
 _PATCH = 2  # pixels
 _NOISE = 5e-4  # variance below which a component is not blown up to 1

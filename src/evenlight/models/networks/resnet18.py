@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SIDE = 32
 PRETRAINED = True
+NORMALIZES = True
 
 
 class _Block(nn.Module):

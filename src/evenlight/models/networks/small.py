@@ -8,6 +8,7 @@ from evenlight.models.cnn import Network, global_average
 from evenlight.models.cnn_options import CnnOptions
 
 SMALLEST_SIDE = 8
+NORMALIZES = True
 
 _WIDTHS = (16, 32, 64)
 
