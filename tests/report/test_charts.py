@@ -14,6 +14,7 @@ from evenlight.report.charts import (
     scatter_picture,
     visible_text,
 )
+from evenlight.report.rendering import likelihood
 
 NASTY = ["$\\frac{$", "a\nb", "<script>", "\u202eabc"]
 
@@ -97,3 +98,8 @@ def test_scatter_shows_every_class_in_its_colour():
     colors = {tuple(color) for color in pixels(scatter(["a", "b", "c"])).reshape(-1, 3)}
     assert {(0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00), (0x00, 0x9E, 0x73)} <= colors  # legend handles are opaque
     assert pixels(scatter([f"class {k}" for k in range(200)], 400)).shape[0] < 1200
+
+
+def test_a_probability_is_never_rounded_to_certainty() -> None:
+    shown = [likelihood(share) for share in (1.0, 0.9996, 0.9994, 0.5, 0.0006, 0.0004, 0.0)]
+    assert shown == ["over 99.9 %", "over 99.9 %", "99.9 %", "50.0 %", "0.1 %", "under 0.1 %", "under 0.1 %"]

@@ -77,10 +77,13 @@ def percent(share: float | None) -> str:
 
 
 def likelihood(share: float) -> str:
-    """A probability in per cent that is never rounded to certainty: `93.1 %`, `over 99.9 %`, `under 0.1 %`."""
+    """A probability in per cent that is never rounded to certainty: `93.1 %`, `over 99.9 %`, `under 0.1 %`.
+
+    With plain spaces, because it is written into pictures too.
+    """
     if round(share, 3) >= 1:
-        return f"over 99.9{_SPACE}%"
-    return f"under 0.1{_SPACE}%" if round(share, 3) <= 0 else percent(share)
+        return "over 99.9 %"
+    return "under 0.1 %" if round(share, 3) <= 0 else f"{100 * share:.1f} %"
 
 
 def points(difference: float | None) -> str:
