@@ -28,6 +28,7 @@ from small_project import (
 
 from evenlight.example_data import render
 from evenlight.explain.settings import Explain
+from evenlight.report.rendering import likelihood
 
 pytestmark = pytest.mark.workflow
 
@@ -187,7 +188,7 @@ def test_one_picture_is_explained(project: Path, tmp_path: Path, model: str) -> 
     predictions = pd.read_parquet(project / f"models/small/{model}/predictions.parquet").set_index("path")
     expected = predictions.loc[row["path"]]
     label = expected["predicted_label"]
-    assert result.stdout.startswith(f"{model} says: {label} {100 * expected[f'score_{label}']:.1f}")
+    assert result.stdout.startswith(f"{model} says: {label} {likelihood(expected[f'score_{label}'])}")
     assert f"The picture is '{row['path']}' of the" in result.stdout
     html = page.read_text(encoding="utf-8")
     assert "&lt;b&gt;mine.png" in html

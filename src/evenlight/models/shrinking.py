@@ -4,13 +4,12 @@ import torch
 
 from evenlight.errors import UserError
 from evenlight.models.cnn import Network
-
-_SHARE = 0.75  # of the side
+from evenlight.models.cnn_options import SMALL_SHARE
 
 
 def shrink(images: torch.Tensor) -> torch.Tensor:
     """Images (N, C, H, W) at three quarters of their height and width, rounded down, smoothed as that needs."""
-    height, width = (int(side * _SHARE) for side in images.shape[2:])
+    height, width = (int(side * SMALL_SHARE) for side in images.shape[2:])
     return torch.nn.functional.interpolate(images, (height, width), mode="bilinear", antialias=True)
 
 
