@@ -106,9 +106,10 @@ class TestCrops:
         images = noise(6, *shape)
         layers = [layer.name for layer in convolution_layers(network, shape)]
         for layer, found in top_patches(network, images, layers, 3).items():
-            some = found.of_channels(range(6))
+            channels = [5, 0, 3]
+            some = found.of_channels(channels)
             boxes = patch_boxes(network, layer, some, shape)
-            assert crop_error(network, layer, images, some, boxes, seed=0) < 1e-5
+            assert crop_error(network, layer, images, some, boxes, channels, seed=0) < 1e-5
 
     @pytest.mark.parametrize("edge", range(4))
     def test_a_pixel_less_at_any_side_changes_it(self, edge):
@@ -117,13 +118,13 @@ class TestCrops:
         found = top_patches(network, images, ["trunk.1.2"], 3)["trunk.1.2"]
         boxes = patch_boxes(network, "trunk.1.2", found, shape)
         boxes[..., edge] += 1 if edge < 2 else -1
-        assert crop_error(network, "trunk.1.2", images, found, boxes, seed=0) > 1e-3
+        assert crop_error(network, "trunk.1.2", images, found, boxes, range(32), seed=0) > 1e-3
 
     def test_silent_channels_are_left_out(self):
         images = noise(3, 4, 4, 1)
         found = top_patches(levels(), images, ["trunk.0"], 2)["trunk.0"].of_channels([1])
         boxes = patch_boxes(levels(), "trunk.0", found, (4, 4, 1))
-        assert crop_error(levels(), "trunk.0", images, found, boxes, seed=0) == 0
+        assert crop_error(levels(), "trunk.0", images, found, boxes, [1], seed=0) == 0
 
 
 class TestCutOut:

@@ -46,7 +46,7 @@ class FakeExplanations:
             "overview": _overview(),
             "attributions": self._attributions(),
             "layers": _layers(),
-            "neighbours": _neighbours(),
+            "neighbours": {**_neighbours(), "wrong_shown": self._wrong()},
         }
         pictures = [
             "attributions_chosen",
@@ -57,7 +57,7 @@ class FakeExplanations:
             "patches_0",
             "patches_1",
         ]
-        pictures += ["attributions_wrong"] if self.wrong else []
+        pictures += ["attributions_wrong", "neighbours_wrong"] if self.wrong else []
         if self.dream:
             sure = [{"name": name, "probability": 0.998} for name in self.classes]
             facts["dream"] = {"classes": sure, "layer": "trunk", "steps": 20}
@@ -114,13 +114,9 @@ class FakeExplanations:
         }
 
     def _attributions(self) -> dict[str, Any]:
-        first, last = self.classes[0], self.classes[-1]
+        first = self.classes[0]
         chosen = [
             {"path": path, "true_label": first, "predicted_label": first} for path in self.table["path"][:3]
-        ]
-        wrong = [
-            {"path": path, "true_label": first, "predicted_label": last}
-            for path in self.table["path"][: self.wrong]
         ]
         return {
             "n": 64,
@@ -130,8 +126,15 @@ class FakeExplanations:
                 for k, name in enumerate(("pixel value", "Sobel magnitude", "random"))
             ],
             "rows_chosen": chosen,
-            "rows_wrong": wrong,
+            "rows_wrong": self._wrong(),
         }
+
+    def _wrong(self) -> list[dict[str, str]]:
+        first, last = self.classes[0], self.classes[-1]
+        return [
+            {"path": path, "true_label": first, "predicted_label": last}
+            for path in self.table["path"][: self.wrong]
+        ]
 
     def _embedding(self) -> Path:
         draws = np.random.default_rng(self.seed)
@@ -159,9 +162,9 @@ class FakeExplanations:
 
 def _overview() -> dict[str, Any]:
     rows = [
-        ("trunk.0", "Conv2d", [32, 48, 48], 896, 3, 1),
-        ("trunk.3", "Conv2d", [64, 24, 24], 18_496, 8, 2),
-        ("trunk.6", "Conv2d", [128, 12, 12], 73_856, 18, 4),
+        ("trunk.0", "Conv2d", [32, 48, 48], 896, [3, 3], [1, 1]),
+        ("trunk.3", "Conv2d", [64, 24, 24], 18_496, [8, 10], [2, 2]),
+        ("trunk.6", "Conv2d", [128, 12, 12], 73_856, [18, 18], [4, None]),
         ("head.1", "Flatten", [128], 0, None, None),
         ("classifier", "Linear", [2], 258, None, None),
     ]
@@ -216,15 +219,17 @@ def _layers() -> dict[str, Any]:
         "patches": [
             {
                 "layer": "trunk.3",
-                "receptive_field": 8,
-                "stride": 2,
+                "receptive_field": [8, 10],
+                "stride": [2, 2],
+                "crop_error": 2.4e-7,
                 "picture": "patches_0.png",
                 "images": 846,
             },
             {
                 "layer": "trunk.6",
-                "receptive_field": 18,
-                "stride": 4,
+                "receptive_field": [18, 18],
+                "stride": [4, None],
+                "crop_error": 0.0,
                 "picture": "patches_1.png",
                 "images": 846,
             },

@@ -66,7 +66,7 @@ def test_hostile_names_are_text_only(tmp_path):
 
 def test_every_picture_has_words(page):
     alternatives = page.values("img", "alt")
-    assert len(alternatives) == page.tags.count("img") == 12
+    assert len(alternatives) == page.tags.count("img") == 13
     assert all(len(text) > 20 for text in alternatives)
     assert page.tags.count("figcaption") == page.tags.count("figure")
 
@@ -101,6 +101,25 @@ def test_methods_yardsticks_and_forgetting(page):
         ("h6", "0.66"),
         ("h6", "0.56"),
     ]
+
+
+def test_what_layers_see_and_how_far_that_was_measured(page):
+    seen = re.findall(r"<td>(the whole image|\d+\s×\s\d+ pixels.*?)</td>", page.html.replace("&nbsp;", " "))
+    assert seen == [
+        "3 × 3 pixels, every 1 × 1",
+        "8 × 10 pixels, every 2 × 2",
+        "18 × 18 pixels",
+        "the whole image",
+        "the whole image",
+    ]
+    measured = re.findall(r"by noise changes the activations by at most (\S+) of their value", page.text)
+    assert measured == ["2e-07", "0"]
+
+
+def test_neighbours_of_mistakes(page, tmp_path):
+    assert "Neighbours of misclassified images" in page.text
+    assert len([text for text in page.values("img", "alt") if text.startswith("Misclassified")]) == 2
+    assert "Neighbours of misclassified images" not in made(FakeExplanations(tmp_path, wrong=0)).text
 
 
 def test_no_mistakes_and_undefined_scores(tmp_path):

@@ -11,7 +11,7 @@ class Explain(Settings):
 
     models: list[str] = Field([], description="networks to look inside; none: all")
     images: int = Field(8, ge=1, le=24, description="test images shown, drawn at random")
-    misclassified: int = Field(16, ge=0, le=48, description="most misclassified test images shown")
+    misclassified: int = Field(16, ge=0, le=24, description="most misclassified test images shown")
     methods: list[str] = Field(
         ["saliency", "guided_backprop", "occlusion", "grad_cam", "integrated_gradients"],
         min_length=1,

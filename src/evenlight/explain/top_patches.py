@@ -111,6 +111,7 @@ def crop_error(
     images: "np.ndarray | MappedImages",
     patches: TopPatches,
     boxes: np.ndarray,
+    channels: Sequence[int],
     seed: int,
 ) -> float:
     """How much the activations change when all that the units do not see is replaced by noise: 0 but for rounding.
@@ -121,8 +122,9 @@ def crop_error(
         network: in evaluation mode.
         name: dotted name of the layer.
         images: uint8 (N, H, W, C), those that the patches are numbered by.
-        patches: of the layer; those of silent channels say nothing and are left out.
+        patches: of some channels; those of silent channels say nothing and are left out.
         boxes: theirs, from `patch_boxes`.
+        channels: their numbers in the layer.
         seed: of the noise.
 
     Returns:
@@ -130,15 +132,15 @@ def crop_error(
     """
     draws = np.random.Generator(np.random.PCG64(seed))
     errors = [0.0]
-    for channel in np.flatnonzero(~patches.silent):
-        seen = images[patches.images[channel]]
+    for row in np.flatnonzero(~patches.silent):
+        seen = images[patches.images[row]]
         noisy = draws.integers(0, 256, seen.shape, dtype=np.uint8)
-        for place, (top, left, bottom, right) in enumerate(boxes[channel]):
+        for place, (top, left, bottom, right) in enumerate(boxes[row]):
             noisy[place, top:bottom, left:right] = seen[place, top:bottom, left:right]
         maps = feature_maps(network, noisy, [name])[name]
-        rows, columns = patches.units[channel].T
-        again = maps[np.arange(len(maps)), channel, rows, columns].astype(np.float64)
-        values = patches.values[channel].astype(np.float64)
+        down, across = patches.units[row].T
+        again = maps[np.arange(len(maps)), channels[int(row)], down, across].astype(np.float64)
+        values = patches.values[row].astype(np.float64)
         active = values > 0
         errors.append(float((np.abs(again - values)[active] / values[active]).max(initial=0)))
     return max(errors)

@@ -143,6 +143,7 @@ def _pictures(folder: Path, facts: Mapping[str, Any], history: Path) -> dict[str
     names = ["attributions_chosen"]
     names += ["attributions_wrong"] if facts["attributions"]["rows_wrong"] else []
     names += ["filters", *(Path(one["picture"]).stem for one in facts["layers"]["maps"]), "neighbours"]
+    names += ["neighbours_wrong"] if facts["neighbours"]["wrong_shown"] else []
     names += [*(["classes", "dream"] if "dream" in facts else []), *(["style"] if "style" in facts else [])]
     names += [Path(patch["picture"]).stem for patch in facts["layers"]["patches"]]
     found = {"history": room.take(chart_uri(history))}

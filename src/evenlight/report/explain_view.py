@@ -3,7 +3,8 @@
 Facts come in as the JSON files of `results/<dataset>/<model>/explanations/`:
 
 - overview.json: `network`, `parameters`, `layers` [{`name`, `kind`, `shape` [D, h, w] or [F], `weights`,
-  `receptive_field`, `stride`}]; the last two are None for layers that see the whole image.
+  `receptive_field` [height, width], `stride` [vertical, horizontal; None where too few units tell]}]; the last two are
+  None for layers that see the whole image.
 - checks.json, of the model itself: findings [{`check`, `severity`, `subject`, `sentence`, `numbers`}].
 - attributions.json: `n` images checked; `methods` [{`name`, `title`, `meaning`, `sanity`, `deletion`, `insertion`,
   `randomization` [{`layer`, `correlation`}], `passes` (that randomization: True, False or None: could not be judged),
@@ -11,8 +12,10 @@ Facts come in as the JSON files of `results/<dataset>/<model>/explanations/`:
   `not_enough_data`), `finds_sentence`}]; `baselines` [{`name`, `deletion`, `insertion`}]; `rows_chosen` and
   `rows_wrong` [{`path`, `true_label`, `predicted_label`}]. Scores are {`value`, `low`, `high`}.
 - layers.json: `filters` {`layer`, `count`}, `maps` [{`layer`, `picture`}], `patches` [{`layer`, `receptive_field`,
-  `stride`, `picture`, `images` searched}].
-- neighbours.json: `k`, `n`, `metric`, `baseline`, `pixel` and `features` {`precision`: {`value`, `low`, `high`}}.
+  `stride`, `picture`, `images` searched, `crop_error`: the largest change of an activation, as a share of it, when
+  noise replaces all that lies outside of the patches}].
+- neighbours.json: `k`, `n`, `metric`, `baseline`, `pixel` and `features` {`precision`: {`value`, `low`, `high`}},
+  `wrong_shown`: the misclassified images of neighbours_wrong.png, as in `rows_wrong`.
 - dream.json: `classes` [{`name`, `probability`}], `layer` and `steps` of the dream; style.json: anything; its picture
   is shown.
 """

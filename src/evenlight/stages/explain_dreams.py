@@ -5,13 +5,35 @@ from pathlib import Path
 import numpy as np
 
 from evenlight.errors import UserError, did_you_mean
-from evenlight.explain.dream import LAST_MAPS, class_pictures, deep_dream
+from evenlight.explain.dream import LAST_MAPS, activations, class_pictures, deep_dream
 from evenlight.explain.dream_pictures import class_sheet, dream_sheet, style_sheet
 from evenlight.explain.style import transfer
+from evenlight.models.inference import to_tensor
 from evenlight.stages.explain_subject import Subject
 from evenlight.storage import write_bytes, write_json
 
 _DRAWN = 60  # classes that are drawn; more are too many to look at
+
+
+def check_drawings(subject: Subject) -> None:
+    """Look up the layers and images that `explain.dream` and `explain.style` name, before any work is done.
+
+    Raises:
+        UserError: there is no such layer or image.
+    """
+    dreamt, styled = subject.settings.dream, subject.settings.style
+    named = {"dream.layer": dreamt.layer} if dreamt else {}
+    if styled:
+        for key, path in (("content", styled.content), ("style", styled.style)):
+            _place(subject, key, path)
+        named["style.content_layer"] = styled.content_layer
+        named |= {f"style.style_layers.{number}": name for number, name in enumerate(styled.style_layers)}
+    image = to_tensor(subject.pixels(subject.asked[:1]))
+    for key, layer in named.items():
+        try:
+            activations(subject.network, image, [layer or LAST_MAPS])
+        except UserError as error:
+            raise UserError(f"params.yaml: explain.{key}: {error}") from error
 
 
 def dream(subject: Subject) -> None:

@@ -22,6 +22,17 @@ from evenlight.stages.explain_subject import Subject
 from evenlight.storage import write_bytes, write_json
 
 
+def check_layer(subject: Subject) -> None:
+    """Draw one Grad-CAM map, before any work is done.
+
+    Raises:
+        UserError: `explain.layer` names no module that gives maps.
+    """
+    if subject.settings.layer is not None:
+        one = _heat_map_images(subject, subject.asked[:1])
+        attribute(subject.network, one.pixels, one.targets, "grad_cam", subject.settings)
+
+
 def heat_maps(subject: Subject) -> None:
     """Heat maps of the shown and of misclassified images; their checks on a sample of images that are right."""
     settings, seed = subject.settings, subject.seed("attributions")
@@ -98,12 +109,12 @@ def _heat_maps(subject: Subject, places: np.ndarray, methods: list[dict[str, Any
         maps,
         baseline_maps(pictures, subject.seed("baselines")),
         subject.captions(places),
-        {method["name"]: _heading(method) for method in methods},
+        {method["name"]: heading(method["passes"], method["finds"]) for method in methods},
         "What speaks for the predicted class",
     )
 
 
-def _heading(method: dict[str, Any]) -> str:
-    """Both verdicts in a few words."""
+def heading(passes: bool | None, finds: str) -> str:
+    """Both verdicts of a method in a few words, for the column of its maps."""
     words = {True: "depends on weights", False: "ignores weights", None: "could not be judged"}
-    return words[method["passes"]] + (", finds pixels" if method["finds"] == "better" else "")
+    return words[passes] + (", finds pixels" if finds == "better" else "")

@@ -7,9 +7,9 @@ import torch
 
 from evenlight.dataset import MappedImages
 from evenlight.explain.inside_pictures import cut_out, filters_picture, maps_picture, patches_picture
-from evenlight.explain.layers import Layer, convolution_layers, feature_maps
+from evenlight.explain.layers import Layer, convolution_layers, feature_maps, filters
 from evenlight.explain.receptive_field import receptive_field
-from evenlight.explain.top_patches import TopPatches, patch_boxes, top_patches
+from evenlight.explain.top_patches import crop_error, patch_boxes, top_patches
 from evenlight.sampling import sample
 from evenlight.stages.explain_subject import Subject
 from evenlight.standardize import to_rgb
@@ -66,8 +66,8 @@ def _sight(network: "Network", name: str, shape: tuple[int, int, int]) -> dict[s
     height, width = receptive_field(network, name, shape)
     whole = not (height.exact and width.exact)
     return {
-        "receptive_field": None if whole else max(height.size, width.size),
-        "stride": None if whole else height.stride,
+        "receptive_field": None if whole else [height.size, width.size],
+        "stride": None if whole else [height.stride, width.stride],
     }
 
 
@@ -88,7 +88,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _filters(subject: Subject, layer: Layer) -> dict[str, Any]:
-    weights = subject.network.get_parameter(f"{layer.convolution}.weight").detach().numpy()
+    weights = filters(subject.network, layer)
     title = f"{subject.name}: filters of {layer.convolution}"
     write_bytes(subject.folder / "filters.png", filters_picture(weights, subject.color, title))
     return {"layer": layer.convolution, "count": len(weights)}
@@ -111,30 +111,30 @@ def _maps(subject: Subject, layers: list[Layer]) -> list[dict[str, Any]]:
 def _patches(subject: Subject, layers: list[Layer]) -> list[dict[str, Any]]:
     """One picture per layer, of training images: from these it has learned what excites it."""
     rows = subject.rows[subject.rows["split"] == "train"]
+    rows = rows.drop_duplicates("component")  # a row of near-duplicates would show one patch over and over
     rows = rows.iloc[sample(len(rows), _SEARCHED, subject.seed("patches"))]
     images = MappedImages(rows, subject.images)
-    found = top_patches(subject.network, images, [layer.name for layer in layers], subject.settings.patches)
+    network, shape = subject.network, subject.input_shape
+    found = top_patches(network, images, [layer.name for layer in layers], subject.settings.patches)
     facts = []
     for number, layer in enumerate(layers, start=1):
-        title, file = f"{subject.name}: what channels of {layer.name} answer to most", f"patches_{number}.png"
-        picture = _patches_of(subject, layer, found[layer.name], images, title)
-        write_bytes(subject.folder / file, picture)
-        sight = _sight(subject.network, layer.name, subject.input_shape)
-        facts.append({"layer": layer.name, **sight, "picture": file, "images": len(rows)})
-    return facts
-
-
-def _patches_of(subject: Subject, layer: Layer, found: TopPatches, images: MappedImages, title: str) -> bytes:
-    # spread over the layer: neighbouring channels are no more alike than others
-    channels = _spread(layer.shape[0], subject.settings.channels)
-    best = found.of_channels(channels)
-    boxes = patch_boxes(subject.network, layer.name, best, subject.input_shape)
-    field = receptive_field(subject.network, layer.name, subject.input_shape)
-    crops = [
-        [
-            cut_out(picture, box, field)
-            for picture, box in zip(to_rgb(images[of_channel], subject.color), its_boxes, strict=True)
+        # spread over the layer: neighbouring channels are no more alike than others
+        channels = _spread(layer.shape[0], subject.settings.channels)
+        best = found[layer.name].of_channels(channels)
+        boxes = patch_boxes(network, layer.name, best, shape)
+        field = receptive_field(network, layer.name, shape)
+        crops = [
+            [
+                cut_out(picture, box, field)
+                for picture, box in zip(to_rgb(images[of_channel], subject.color), its_boxes, strict=True)
+            ]
+            for of_channel, its_boxes in zip(best.images, boxes, strict=True)
         ]
-        for of_channel, its_boxes in zip(best.images, boxes, strict=True)
-    ]
-    return patches_picture(best, crops, channels, field, title)
+        title, file = f"{subject.name}: what channels of {layer.name} answer to most", f"patches_{number}.png"
+        write_bytes(subject.folder / file, patches_picture(best, crops, channels, field, title))
+        error = crop_error(network, layer.name, images, best, boxes, channels, subject.seed("noise"))
+        sight = _sight(network, layer.name, shape)
+        facts.append(
+            {"layer": layer.name, **sight, "picture": file, "images": len(rows), "crop_error": error}
+        )
+    return facts

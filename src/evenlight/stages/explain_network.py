@@ -35,8 +35,8 @@ def explain_network(
     """
     from evenlight.models.inference import prepare_torch
     from evenlight.models.network_artifacts import load_network
-    from evenlight.stages.explain_dreams import dream, style
-    from evenlight.stages.explain_heat_maps import heat_maps
+    from evenlight.stages.explain_dreams import check_drawings, dream, style
+    from evenlight.stages.explain_heat_maps import check_layer, heat_maps
     from evenlight.stages.explain_layers import layers, overview
     from evenlight.stages.explain_neighbours import neighbours
     from evenlight.stages.explain_subject import make_subject
@@ -46,6 +46,8 @@ def explain_network(
     subject = make_subject(
         model, description, load_network(model), manifest, images, settings, evaluate, folder
     )
+    check_layer(subject)
+    check_drawings(subject)
     parts = {
         "layers": overview,
         "heat maps and their checks": heat_maps,
