@@ -110,11 +110,11 @@ def _heat_maps(subject: Subject, places: np.ndarray, methods: list[dict[str, Any
         baseline_maps(pictures, subject.seed("baselines")),
         subject.captions(places),
         {method["name"]: heading(method["passes"], method["finds"]) for method in methods},
-        "What speaks for the predicted class",
+        "What speaks for the predicted class (heads: depends on weights or ignores them, finds pixels that count)",
     )
 
 
 def heading(passes: bool | None, finds: str) -> str:
-    """Both verdicts of a method in a few words, for the column of its maps."""
-    words = {True: "depends on weights", False: "ignores weights", None: "could not be judged"}
-    return words[passes] + (", finds pixels" if finds == "better" else "")
+    """Both verdicts of a method in one line of a narrow column; the page says what the words mean."""
+    words = {True: "depends", False: "ignores", None: "not judged"}
+    return words[passes] + (", finds" if finds == "better" else "")
