@@ -290,7 +290,7 @@ def _verdicts(run: _Run) -> dict[str, str]:
     file = run.root / "results" / run.dataset / run.name / "explanations" / "attributions.json"
     if not file.exists():
         return {}
-    words = {True: "passed its check", False: "failed its check", None: "not judged"}
+    words = {True: "depends on weights", False: "ignores weights", None: "not judged"}
     return {method["name"]: words[method["passes"]] for method in read_json(file)["methods"]}
 
 
