@@ -275,3 +275,21 @@ def test_options_and_the_small_modules_come_without_torch():
         "assert not {'torch', 'sklearn', 'pandas', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
+
+
+def test_a_mirrored_network_says_the_same_of_mirror_images() -> None:
+    from evenlight.models.cnn import build_network
+    from evenlight.models.inference import network_logits, prepare_torch
+
+    prepare_torch(0)
+    images = np.random.default_rng(0).integers(0, 256, (5, 12, 10, 3), dtype=np.uint8)
+    flipped = np.ascontiguousarray(images[:, :, ::-1])
+    plain = build_network(CnnOptions(kind="cnn"), (12, 10, 3), 3)
+    both = build_network(CnnOptions(kind="cnn", mirrored=True), (12, 10, 3), 3)
+    both.load_state_dict(plain.state_dict())
+    expected = (network_logits(plain, images) + network_logits(plain, flipped)) / 2
+    assert np.abs(network_logits(plain, images) - expected).max() > 1e-3
+    np.testing.assert_array_equal(network_logits(both, images), expected)
+    np.testing.assert_allclose(network_logits(both, flipped), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="flip: false keeps out of training"):
+        CnnOptions(kind="cnn", mirrored=True, flip=False)

@@ -23,8 +23,10 @@ class Network(nn.Module):
     """Images -> `trunk` -> maps (N, D, h, w) -> `head` -> features (N, F) -> `classifier` -> logits (N, K).
 
     The explanations look at these three parts: Grad-CAM at the maps, neighbours and pictures of the feature space at
-    the features.
+    the features. A `mirrored` one is asked about mirror images too (inference.py).
     """
+
+    mirrored = False
 
     def __init__(self, channels: int, trunk: nn.Module, head: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
@@ -96,4 +98,5 @@ def build_network(options: "CnnOptions", input_shape: tuple[int, ...], class_cou
         )
     network = module.build(options, input_shape, class_count)
     assert isinstance(network, Network)
+    network.mirrored = options.mirrored
     return network

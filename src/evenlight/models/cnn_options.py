@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 import evenlight.models.networks
 from evenlight.errors import did_you_mean
@@ -61,6 +61,9 @@ class CnnOptions(Settings):
     flip: bool = Field(
         True, description="mirror half of the training images; false where left and right differ"
     )
+    mirrored: bool = Field(
+        False, description="ask about an image and its mirror image: more often right, twice the time"
+    )
     crop: int = Field(0, ge=0, description="training images are moved by up to so many pixels")
     brightness: float = Field(0.0, ge=0, lt=1, description="and made brighter or darker by up to this share")
     cutout: int = Field(0, ge=0, description="and lose a square of this side in pixels")
@@ -76,6 +79,14 @@ class CnnOptions(Settings):
         "float32", description="bfloat16 is faster where the CPU has it; results then differ between CPUs"
     )
     threads: int = Field(1, ge=1, le=64, description="torch's own; another number gives other last digits")
+
+    @model_validator(mode="after")
+    def _knows_mirror_images(self) -> "CnnOptions":
+        if self.mirrored and not self.flip:
+            raise ValueError(
+                "mirrored: true asks about mirror images, which flip: false keeps out of training"
+            )
+        return self
 
     @field_validator("network")
     @classmethod

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from evenlight.dataset import MappedImages
     from evenlight.models.cnn import Network
 
-# a fixed number for a size, because the last digits of a result depend on it: 256 images of 64 x 64
-_PIXELS = 2**20
+# a fixed number for a size, because the last digits of a result depend on it: 32 images of 64 x 64 stay in the
+# processor's cache, and are computed up to three times as fast as 256
+_PIXELS = 2**17
 
 
 def prepare_torch(seed: int, threads: int = 1) -> None:
@@ -49,8 +50,14 @@ def evaluate_network(
 
 
 def network_logits(network: "Network", images: "np.ndarray | MappedImages") -> np.ndarray:
-    """Logits, float64 (N, K), of uint8 images (N, H, W, C); at least one."""
-    return np.concatenate([logits for logits, _ in _outputs(network, images)])
+    """Logits, float64 (N, K), of uint8 images (N, H, W, C); at least one.
+
+    A `mirrored` network is asked about every image and its mirror image, and the mean counts.
+    """
+    logits = np.concatenate([logits for logits, _ in _outputs(network, images)])
+    if network.mirrored:
+        logits = (logits + np.concatenate([found for found, _ in _outputs(network, images, True)])) / 2
+    return logits
 
 
 def run_network(network: "Network", images: "np.ndarray | MappedImages") -> tuple[np.ndarray, np.ndarray]:
@@ -60,15 +67,18 @@ def run_network(network: "Network", images: "np.ndarray | MappedImages") -> tupl
 
 
 def _outputs(
-    network: "Network", images: "np.ndarray | MappedImages"
+    network: "Network", images: "np.ndarray | MappedImages", mirror: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Logits and features of one batch after the other, in evaluation mode."""
+    """Logits and features of one batch after the other, or of their mirror images, in evaluation mode."""
     import torch
 
     network.eval()
     size = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
     for start in range(0, len(images), size):
+        block = images[start : start + size]
         with torch.inference_mode():
-            features = network.features(to_tensor(images[start : start + size], network.mean.device))
+            features = network.features(
+                to_tensor(block[:, :, ::-1] if mirror else block, network.mean.device)
+            )
             logits = network.classifier(features)
         yield logits.double().cpu().numpy(), features.double().cpu().numpy()

@@ -7,7 +7,7 @@ they brought nothing in a training of one minute (docs/benchmarks.md).
 It is made for one recipe, which it learns by from the first step:
 
     optimizer: muon, learning_rate: 0.24, momentum: 0.6, weight_decay: 0, warm_up: 0.1, batch_size: 512,
-    label_smoothing: 0.2, dropout: 0, crop: 2, small_first: 0.5
+    label_smoothing: 0.2, dropout: 0, crop: 2, small_first: 0.5, mirrored: true
 
 For 50,000 images of 32 x 32 one CPU thread in bfloat16 takes about a minute for `epochs: 2, width: 0.5`, five for
 `epochs: 5, width: 0.75` and a quarter of an hour for `epochs: 9`. Of few images take smaller batches, so that there
