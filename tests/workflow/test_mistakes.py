@@ -65,6 +65,7 @@ def test_user_mistakes_are_one_sentence(tmp_path: Path) -> None:
     Image.new("RGB", (40, 40), (9, 200, 90)).save(project / "data/raw/small/only/a.png")
     params = settings()
     params["datasets"] = {}
+    del params["models"]["cnn_fair"]  # whose group is gone
     (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     result = snakemake(project, "--cores", "2")
     assert result.returncode == 1
@@ -83,6 +84,7 @@ def test_braces_in_folders_and_columns_are_no_wildcards(tmp_path: Path) -> None:
     params = settings()
     folder = project / "odd {br} folder"
     params["datasets"] = {"small": {"folder": folder.name, "groups": ["{g}"]}}
+    params["models"]["cnn_fair"]["fair"]["group"] = "{g}"
     (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     for label in ("a", "b"):
         (folder / label).mkdir(parents=True)

@@ -192,7 +192,7 @@ def test_one_picture_is_explained(project: Path, tmp_path: Path, model: str) -> 
     assert f"The picture is '{row['path']}' of the" in result.stdout
     html = page.read_text(encoding="utf-8")
     assert "&lt;b&gt;mine.png" in html
-    assert html.count("<img") == (3 if model == "cnn_small" else 2)
+    assert html.count("<img") == (4 if model == "cnn_small" else 2)
 
 
 def test_published_summaries(project: Path) -> None:
